@@ -1,0 +1,39 @@
+# make forecast   install, then run the main job
+# make test       install, then every check
+# PYTHON chooses the interpreter, for example: make test PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: install forecast test lint clean
+
+install: .venv/installed
+
+forecast: .venv/installed
+	$(BIN)/floecast run examples/twin.yaml --out runs/twin
+	@echo "The report is at $(CURDIR)/runs/twin/report.html"
+
+test: lint
+	$(BIN)/pytest -n 2
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/lint-imports --no-logo
+
+clean:
+	rm -rf .venv .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
+	"floecast needs Python 3.11, 3.12 or 3.13, but $(PYTHON) is %d.%d: name another one, for example make PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable '.[dev]'
+	@touch $@ .venv/installed

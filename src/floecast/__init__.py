@@ -1,0 +1,57 @@
+"""Arctic sea-ice forecasting in JAX.
+
+The public names are loaded on first use, so that ``import floecast`` costs next to nothing.
+"""
+
+from importlib import import_module
+
+_HOME = {
+    "Grid": "core.grid",
+    "VARIABLES": "core.variables",
+    "IceState": "core.state",
+    "Model": "core.model",
+    "rollout": "core.rollout",
+    "stream": "core.rollout",
+    "named_key": "core.keys",
+    "FloecastError": "core.errors",
+    "InputError": "core.errors",
+    "Forcing": "atmosphere.forcing",
+    "SyntheticWeather": "atmosphere.weather",
+    "Simulator": "simulator.model",
+    "FreeDrift": "simulator.free_drift",
+    "SimpleFreezing": "simulator.thermodynamics",
+    "Observations": "observation.observations",
+    "observe": "observation.operators",
+    "LETKF": "assimilation.kalman",
+    "GaspariCohn": "assimilation.localisation",
+    "Analysis": "assimilation.analysis",
+    "Forecast": "forecast.ensemble",
+    "verify": "verification.verify",
+    "Scorecard": "verification.scorecard",
+    "read_observations": "io.readers",
+    "read_forcing": "io.readers",
+    "read_thickness_field": "io.readers",
+    "Config": "config",
+    "run": "experiment",
+}
+
+__all__ = ["__version__", "forecast", *_HOME]
+
+
+def __getattr__(name):
+    if name in _HOME:
+        value = getattr(import_module(f"floecast.{_HOME[name]}"), name)
+    elif name == "forecast":
+        value = import_module("floecast.forecast")  # the package is callable, see there
+    elif name == "__version__":
+        from importlib.metadata import version
+
+        value = version("floecast")
+    else:
+        raise AttributeError(f"module 'floecast' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""Data assimilation: ensemble methods that know nothing of ice."""

@@ -1,0 +1,223 @@
+"""Control variables: coordinates in which a bounded state may be changed freely.
+
+An analysis adds increments to control variables, and the way back gives a state inside its bounds
+whatever the increments were. Nothing is cut off afterwards.
+"""
+
+import abc
+from math import inf
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from floecast.core.errors import InputError
+from floecast.core.state import IceState
+from floecast.core.variables import VARIABLES
+
+
+class AbstractControl(eqx.Module):
+    """Pair of maps between an ensemble of states and its control variables."""
+
+    @abc.abstractmethod
+    def to_control(self, ensemble):
+        """Control variables of an ensemble; leaves with the member axis first."""
+
+    @abc.abstractmethod
+    def to_state(self, control):
+        """States of control variables; the inverse of `to_control`, member by member."""
+
+
+class Unbounded(AbstractControl):
+    """The state is its own control variable."""
+
+    def to_control(self, ensemble):
+        """The ensemble itself."""
+        return ensemble
+
+    def to_state(self, control):
+        """The control variables themselves."""
+        return control
+
+
+class AbstractBound(eqx.Module):
+    """Monotonous map from the real line onto a closed interval.
+
+    Both ends of the interval are reached at finite control values and kept beyond them, so that
+    a variable can rest exactly on its bound, as open water does, and leave it again.
+    """
+
+    @abc.abstractmethod
+    def to_control(self, value):
+        """Control value of a value inside the bounds."""
+
+    @abc.abstractmethod
+    def to_value(self, control):
+        """Value of any control value."""
+
+
+class Free(AbstractBound):
+    """No bound: the identity."""
+
+    def to_control(self, value):
+        """The value itself."""
+        return value
+
+    def to_value(self, control):
+        """The control value itself."""
+        return control
+
+
+class Between(AbstractBound):
+    """Two bounds.
+
+    Parameters
+    ----------
+    lower, upper : float
+
+    Notes
+    -----
+    ``x = lower + (upper - lower) sin(z)**2`` for z in [0, pi/2]: the angular transform of
+    proportions, which makes the sampling variance of a fraction independent of its value.
+    """
+
+    lower: float
+    upper: float
+
+    def to_control(self, value):
+        """Angle of a value, in [0, pi/2]."""
+        share = (value - self.lower) / (self.upper - self.lower)
+        return jnp.arcsin(jnp.sqrt(share))
+
+    def to_value(self, control):
+        """Value of an angle."""
+        angle = jnp.clip(control, 0.0, jnp.pi / 2)
+        return self.lower + (self.upper - self.lower) * jnp.sin(angle) ** 2
+
+
+class Above(AbstractBound):
+    """A lower bound.
+
+    Parameters
+    ----------
+    lower : float
+    scale : float
+        Distance from the bound within which the map is curved: a square there, and linear with
+        slope 1 far above.
+
+    Notes
+    -----
+    ``x = lower + sqrt(scale**2 + z**2) - scale`` for z >= 0.
+    """
+
+    lower: float
+    scale: float
+
+    def to_control(self, value):
+        """Control value, 0 on the bound."""
+        height = value - self.lower
+        return jnp.sqrt(height * (height + 2 * self.scale))
+
+    def to_value(self, control):
+        """Value of a control value."""
+        square = jnp.maximum(control, 0.0) ** 2
+        # The difference of the two roots without cancellation near the bound.
+        return self.lower + square / (jnp.sqrt(self.scale**2 + square) + self.scale)
+
+
+def bound_of(name, scale=1.0):
+    """Map onto the bounds of a variable.
+
+    Parameters
+    ----------
+    name : str
+        In `VARIABLES`.
+    scale : float
+        Of the curved part, if it has a lower bound only.
+
+    Returns
+    -------
+    AbstractBound
+
+    Raises
+    ------
+    InputError
+        If the variable has an upper bound only.
+    """
+    lower, upper = VARIABLES[name].lower, VARIABLES[name].upper
+    match lower > -inf, upper < inf:
+        case True, True:
+            return Between(lower, upper)
+        case True, False:
+            return Above(lower, scale)
+        case False, False:
+            return Free()
+    raise InputError(f"no control variable for {name}, which has an upper bound only")
+
+
+class IceControl(AbstractControl):
+    """Control variables of an `IceState`: concentration, thickness, snow depth, drift, damage.
+
+    Parameters
+    ----------
+    thickness_scale : float
+        Thickness below which increments of thickness are damped towards 0 [m].
+    snow_scale : float
+        The same for snow depth [m].
+    new_ice_thickness : float
+        Thickness of ice that an analysis makes where no member has any [m].
+
+    Notes
+    -----
+    Thickness and snow depth are means over the ice, so that a change of concentration alone takes
+    its share of ice and snow along. A member without ice has no thickness: it is given the mean
+    over the members that have, weighted by concentration, so that it neither adds to the spread
+    nor to the correlation with concentration, and ice that appears in it is as thick as around it
+    in the other members.
+    """
+
+    concentration: AbstractBound
+    thickness: AbstractBound
+    snow_depth: AbstractBound
+    damage: AbstractBound
+    new_ice_thickness: float
+
+    def __init__(self, thickness_scale=0.2, snow_scale=0.05, new_ice_thickness=0.1):
+        self.concentration = bound_of("concentration")
+        self.thickness = bound_of("thickness", thickness_scale)
+        self.snow_depth = bound_of("snow_volume", snow_scale)
+        self.damage = bound_of("damage")
+        self.new_ice_thickness = new_ice_thickness
+
+    def to_control(self, ensemble):
+        """Control variables of an ensemble ``(member, ...)``, as an `IceState` of them."""
+        concentration = ensemble.concentration
+        ice = concentration > 0
+        some = jnp.any(ice, axis=0, keepdims=True)
+        total = jnp.where(some, jnp.sum(concentration, axis=0, keepdims=True), 1.0)
+
+        def over_ice(volume, bound, otherwise):
+            mean = jnp.sum(volume, axis=0, keepdims=True) / total
+            depth = jnp.where(ice, volume / jnp.where(ice, concentration, 1.0),
+                              jnp.where(some, mean, otherwise))
+            return bound.to_control(depth)
+
+        return IceState(
+            concentration=self.concentration.to_control(concentration),
+            ice_volume=over_ice(ensemble.ice_volume, self.thickness, self.new_ice_thickness),
+            snow_volume=over_ice(ensemble.snow_volume, self.snow_depth, 0.0),
+            u=ensemble.u,
+            v=ensemble.v,
+            damage=self.damage.to_control(ensemble.damage),
+        )
+
+    def to_state(self, control):
+        """States of control variables."""
+        concentration = self.concentration.to_value(control.concentration)
+        return IceState(
+            concentration=concentration,
+            ice_volume=concentration * self.thickness.to_value(control.ice_volume),
+            snow_volume=concentration * self.snow_depth.to_value(control.snow_volume),
+            u=control.u,
+            v=control.v,
+            damage=self.damage.to_value(control.damage),
+        )

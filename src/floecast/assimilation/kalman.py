@@ -1,0 +1,242 @@
+"""Ensemble Kalman filter in local ensemble space (LETKF)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from floecast.core.ensemble import healthy
+from floecast.core.errors import InputError
+
+from .analysis import Analysis, Status
+from .bounds import AbstractControl, Unbounded
+from .inflation import Inflation, relax_to_prior_spread
+from .localisation import GaspariCohn, everywhere
+
+CHUNK = 256
+"""Columns analysed at a time: bounds memory to some 100 MB at 300 local observations."""
+
+
+class _Whitened(NamedTuple):
+    """Innovations and anomalies over the error, and the group of each observation."""
+
+    innovation: Float[Array, "p"]
+    anomalies: Float[Array, "p member"]
+    group: Int[Array, "p"]
+
+
+class LETKF(eqx.Module):
+    """Local ensemble transform Kalman filter with localisation of the observation error.
+
+    Parameters
+    ----------
+    operator : callable
+        ``operator(state, observations) -> (p,)``: what would be observed of one member.
+    localisation : GaspariCohn, optional
+        Without it every observation acts on the whole state: the plain transform filter.
+    inflation : Inflation
+    control : AbstractControl
+        Variables in which the analysis is linear; the state itself by default.
+    shared_error : float
+        Share of the error variance that observations of one `group` have in common.
+
+    Raises
+    ------
+    InputError
+        If `shared_error` is outside [0, 1).
+
+    Notes
+    -----
+    In each column, with Y the local anomalies of the equivalents over the error, d the innovation
+    over the error, both times the root of the taper, and N members:
+    ``P = ((N - 1) / inflation + Y'Y)^-1``, ``w = P Y'd``, ``W = ((N - 1) P)^(1/2)``, and the
+    members are the mean plus anomalies times ``w + W``. The root is the symmetric one, so that
+    the mean stays and neighbouring columns differ little.
+
+    An error with variance s^2 in a group of observations is ``s (sqrt(1 - q) e_i + sqrt(q) e)``
+    with q the shared part. The taper weakens the own part only; the common part is taken out
+    exactly (Sherman-Morrison), so that many observations of one group never know their mean better
+    than to ``s sqrt(q)``.
+
+    References
+    ----------
+    Hunt, B. R., Kostelich, E. J., and Szunyogh, I. (2007). Efficient data assimilation for
+    spatiotemporal chaos: a local ensemble transform Kalman filter. Physica D, 230, 112-126.
+    """
+
+    operator: Callable
+    localisation: GaspariCohn | None = None
+    inflation: Inflation = Inflation()
+    control: AbstractControl = Unbounded()
+    shared_error: float = 0.0
+
+    def __check_init__(self):
+        if not 0 <= self.shared_error < 1:
+            raise InputError(f"shared_error must be in [0, 1), not {self.shared_error}")
+
+    def neighbours(self, observations):
+        """Local observations of each column.
+
+        Parameters
+        ----------
+        observations : Observations
+
+        Returns
+        -------
+        Neighbours
+            Depends on places, kinds and flags only: found once, it serves `analyse` as long as
+            these stay.
+        """
+        if self.localisation is not None:
+            return self.localisation.neighbours(observations)
+        return everywhere(observations)
+
+    def analyse(self, ensemble, observations, neighbours=None):
+        """Ensemble given the observations.
+
+        Parameters
+        ----------
+        ensemble : pytree
+            Leaves ``(member, *columns, ...)``, with the columns of the localisation.
+        observations : Observations
+            Or anything with ``value``, ``error_std``, ``position``, ``group`` and ``flag``, and
+            with ``kind`` if the localisation asks for it.
+        neighbours : Neighbours, optional
+            From `neighbours`. With it the whole analysis can be compiled and mapped.
+
+        Returns
+        -------
+        Analysis
+            Columns without an observation in reach, inactive columns and members that are not
+            finite come back as they were, to the bit.
+
+        Raises
+        ------
+        InputError
+            If the leaves do not have the columns of the localisation.
+        """
+        columns = () if self.localisation is None else self.localisation.columns
+        for leaf in jax.tree.leaves(ensemble):
+            if leaf.shape[1 : 1 + len(columns)] != columns:
+                raise InputError(
+                    f"a field of the ensemble has shape {leaf.shape}; expected the members and "
+                    f"then the columns {columns} of the localisation"
+                )
+        if neighbours is None:
+            neighbours = self.neighbours(observations)
+        return self._analyse(ensemble, observations, neighbours)
+
+    @eqx.filter_jit
+    def _analyse(self, ensemble, observations, neighbours):
+        good = healthy(ensemble)
+        enough = jnp.sum(good) > 1
+        observed = jax.vmap(self.operator, in_axes=(0, None))
+        # Zeros stand in for members that are left out, so that nothing infinite is multiplied.
+        members = jax.tree.map(lambda leaf: jnp.where(_along(good, leaf), leaf, 0), ensemble)
+        before = observed(members, observations)
+        control = self.control.to_control(members)
+        updated = self._update(control, self._whiten(before, good, observations), neighbours, good)
+        state = self.control.to_state(updated)
+        touched = jnp.zeros(self._count(), bool).at[neighbours.column].set(True) & enough
+
+        def chosen(new, old):
+            rows = old.reshape(old.shape[0], self._count(), -1)
+            here = good[:, None, None] & touched[None, :, None]
+            return jnp.where(here, new.reshape(rows.shape), rows).reshape(old.shape)
+
+        state = jax.tree.map(chosen, state, ensemble)
+        after = observed(jax.tree.map(lambda leaf: jnp.where(_along(good, leaf), leaf, 0), state),
+                         observations)
+        some = neighbours.column.shape[0] > 0
+        return Analysis(
+            ensemble=state,
+            background=ensemble,
+            observations=observations,
+            equivalents=jnp.where(good[:, None], after, jnp.nan),
+            background_equivalents=jnp.where(good[:, None], before, jnp.nan),
+            member_status=jnp.where(good, Status.GOOD, Status.MEMBER_NOT_FINITE),
+            status=jnp.where(
+                enough, Status.GOOD if some else Status.NO_OBSERVATIONS, Status.TOO_FEW_MEMBERS
+            ),
+        )
+
+    def _count(self):
+        """Number of columns; the whole state is one where there is no localisation."""
+        return 1 if self.localisation is None else self.localisation.active.size
+
+    def _whiten(self, equivalents, good, observations):
+        used = (jnp.asarray(observations.flag) == 0) & jnp.all(jnp.isfinite(equivalents), axis=0)
+        error = jnp.where(used, observations.error_std, 1.0)
+        mean, anomalies = _split(jnp.where(used[None], equivalents, 0.0), good)
+        innovation = jnp.where(used, observations.value, 0.0) - mean
+        group = jnp.asarray(observations.group)
+        return _Whitened(
+            jnp.where(used, innovation / error, 0.0),
+            jnp.where(used[:, None], anomalies.T / error[:, None], 0.0),
+            group,
+        )
+
+    def _update(self, control, whitened, neighbours, good):
+        """Control variables after the analysis of all columns in reach of an observation."""
+        leaves, structure = jax.tree.flatten(control)
+        rows = [leaf.reshape(leaf.shape[0], self._count(), -1) for leaf in leaves]
+        joined = jnp.concatenate(rows, axis=-1)
+
+        def column(where, index, taper):
+            mean, anomalies = _split(joined[:, where], good)
+            shift, transform = self._weights(
+                whitened, index, taper, neighbours.groups, jnp.sum(good)
+            )
+            new = transform.T @ anomalies
+            if self.inflation.relaxation:
+                new = relax_to_prior_spread(new, anomalies, self.inflation.relaxation)
+            return mean[None] + (shift @ anomalies)[None] + new
+
+        local = (neighbours.column, neighbours.index, neighbours.taper)
+        new = jax.lax.map(lambda one: column(*one), local, batch_size=CHUNK)
+        joined = joined.at[:, neighbours.column].set(jnp.swapaxes(new, 0, 1))
+        ends = np.cumsum([row.shape[-1] for row in rows])[:-1]
+        parts = jnp.split(joined, ends, axis=-1)
+        return jax.tree.unflatten(
+            structure,
+            [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)],
+        )
+
+    def _weights(self, whitened, index, taper, groups, members):
+        """Weights w of the mean and W of the anomalies in one column."""
+        taper = jnp.asarray(taper, whitened.innovation.dtype)
+        member_of = whitened.group[index][:, None] == groups[None]
+        shared = self.shared_error * jnp.any(member_of, axis=1)
+        own = jnp.sqrt(taper / (1 - shared))
+        anomalies = own[:, None] * whitened.anomalies[index]
+        innovation = own * whitened.innovation[index]
+        # The inverse of I + c c' for each group, with c the common error over the own one.
+        common = member_of * (jnp.sqrt(shared) * own)[:, None]
+        known = 1 / (1 + jnp.sum(common**2, axis=0))
+        common_anomalies = common.T @ anomalies
+        precision = anomalies.T @ anomalies - common_anomalies.T @ (
+            known[:, None] * common_anomalies
+        )
+        pull = anomalies.T @ innovation - common_anomalies.T @ (known * (common.T @ innovation))
+        kept = (members - 1) / (1 + (self.inflation.prior - 1) * jnp.max(taper))
+        values, vectors = jnp.linalg.eigh(precision)
+        gain = 1 / (kept + jnp.maximum(values, 0.0))
+        shift = vectors @ (gain * (vectors.T @ pull))
+        transform = (vectors * jnp.sqrt((members - 1) * gain)[None]) @ vectors.T
+        return shift, transform
+
+
+def _along(good, leaf):
+    """Flags of members with the axes of a leaf."""
+    return good.reshape(-1, *(1,) * (leaf.ndim - 1))
+
+
+def _split(members, good):
+    """Mean and anomalies over good members; the anomalies of the others are 0."""
+    flags = _along(good, members)
+    mean = jnp.sum(jnp.where(flags, members, 0.0), axis=0) / jnp.maximum(jnp.sum(good), 1)
+    return mean, jnp.where(flags, members - mean[None], 0.0)

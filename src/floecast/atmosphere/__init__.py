@@ -1,0 +1,1 @@
+"""Weather and what it does to the ice."""

@@ -1,0 +1,135 @@
+"""What drives the ice from above."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from floecast.core.calendar import iso
+from floecast.core.errors import InputError
+from floecast.core.variables import VARIABLES
+
+FIELDS = (
+    "wind_u", "wind_v", "air_temperature", "humidity", "shortwave", "longwave", "snowfall",
+)
+
+
+class Forcing(eqx.Module):
+    """Fields along time at T points; those a source does not have are None.
+
+    Parameters
+    ----------
+    time : (time,) int array
+        Seconds since 2000-01-01, ascending.
+    wind_u, wind_v : (time, y, x) array, optional
+        10 m wind along the grid's axes [m/s].
+    air_temperature : (time, y, x) array, optional
+        2 m [K].
+    humidity : (time, y, x) array, optional
+        Specific, 2 m [1].
+    shortwave, longwave : (time, y, x) array, optional
+        Downward at the surface [W/m2].
+    snowfall : (time, y, x) array, optional
+        [kg/m2/s].
+    """
+
+    time: Int[Array, "time"]
+    wind_u: Float[Array, "time y x"] | None = None
+    wind_v: Float[Array, "time y x"] | None = None
+    air_temperature: Float[Array, "time y x"] | None = None
+    humidity: Float[Array, "time y x"] | None = None
+    shortwave: Float[Array, "time y x"] | None = None
+    longwave: Float[Array, "time y x"] | None = None
+    snowfall: Float[Array, "time y x"] | None = None
+
+    @property
+    def start(self):
+        """First time [s]."""
+        return self.time[0]
+
+    @property
+    def end(self):
+        """Last time [s]."""
+        return self.time[-1]
+
+    def between(self, start, end):
+        """Fields at the two ends of a step, linear in time between the samples.
+
+        Parameters
+        ----------
+        start, end : int
+            Seconds since 2000-01-01. Times outside of `time` get the nearest sample:
+            `check_forcing` refuses a run that would reach them.
+
+        Returns
+        -------
+        Forcing
+            With two times.
+        """
+        wanted = jnp.stack([jnp.asarray(start), jnp.asarray(end)])
+        if self.time.shape[0] == 1:
+            after = before = jnp.zeros(2, int)
+        else:
+            after = jnp.clip(jnp.searchsorted(self.time, wanted), 1, self.time.shape[0] - 1)
+            before = after - 1
+        span = jnp.maximum(self.time[after] - self.time[before], 1)
+        fraction = jnp.clip((wanted - self.time[before]) / span, 0.0, 1.0)[:, None, None]
+
+        def sample(field):
+            weight = fraction.astype(field.dtype)
+            return (1 - weight) * field[before] + weight * field[after]
+
+        return Forcing(wanted, **{name: sample(field) for name, field in self.fields().items()})
+
+    def middle(self):
+        """Mean of the fields over the times given, ``(y, x)`` each, by name."""
+        return {name: jnp.mean(field, axis=0) for name, field in self.fields().items()}
+
+    def fields(self):
+        """The fields that are there, by name."""
+        return {name: getattr(self, name) for name in FIELDS if getattr(self, name) is not None}
+
+
+def check_forcing(forcing, grid, start, end, needed):
+    """Refuse forcing that cannot drive a run.
+
+    Parameters
+    ----------
+    forcing : Forcing
+    grid : Grid
+    start, end : int
+        Of the run, seconds since 2000-01-01.
+    needed : sequence of str
+        Fields that the model reads.
+
+    Raises
+    ------
+    InputError
+        If a needed field is absent, has another shape, is not finite or leaves its bounds over the
+        ocean, if times do not ascend, or the run starts before or ends after them.
+    """
+    time = np.asarray(forcing.time)
+    fields = forcing.fields()
+    absent = [name for name in needed if name not in fields]
+    if absent:
+        raise InputError(f"the forcing lacks {', '.join(absent)}; it holds {', '.join(fields)}")
+    if np.any(np.diff(time) <= 0):
+        raise InputError("the times of the forcing must ascend")
+    if start < time[0] or end > time[-1]:
+        raise InputError(
+            f"the forcing covers {iso(time[0])} to {iso(time[-1])}, "
+            f"the run needs {iso(start)} to {iso(end)}"
+        )
+    for name in needed:
+        field, variable = np.asarray(fields[name]), VARIABLES[name]
+        if field.shape != (len(time), *grid.shape):
+            raise InputError(f"{name} has shape {field.shape}, expected {(len(time), *grid.shape)}")
+        good = (field >= variable.lower) & (field <= variable.upper) & np.isfinite(field)
+        bad = np.argwhere(~good & grid.mask_t)
+        if len(bad):
+            when, row, column = (int(i) for i in bad[0])
+            raise InputError(
+                f"{name} is {field[when, row, column]:g} {variable.unit} at {iso(time[when])}, "
+                f"cell ({row}, {column}), and bad at {len(bad)} places; expected a finite value "
+                f"in [{variable.lower:g}, {variable.upper:g}]"
+            )

@@ -1,0 +1,287 @@
+"""Synthetic Arctic weather in closed form: seeded, of any length, never stored."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from floecast.core.calendar import DAY
+from floecast.core.grid import EARTH_ROTATION
+
+from . import arctic_climate as climate
+from .forcing import Forcing
+
+AIR_DENSITY = 1.3
+"""[kg/m3]"""
+WIND_RATIO, WIND_TURNING = 0.65, np.radians(25.0)
+"""10 m wind over geostrophic wind [1], and its angle to the left of it, towards low pressure
+[rad]; over ice the ratio is 0.6 to 0.7, the angle 15 to 32 degrees (Overland and Davidson 1992,
+doi:10.3402/tellusa.v44i2.14941)."""
+
+PERIOD = 12800e3
+"""Of the travelling pressure waves along x and y [m]: twice the Arctic grids."""
+WAVES = 12
+"""Highest wave number on that period; the shortest wave is about 1070 km long."""
+OSCILLATIONS = 4
+"""Frequencies of each wave."""
+PRESSURE_STD = 780.0
+"""Standard deviation of sea-level pressure about its seasonal mean [Pa]."""
+WAVE_SCALE = 400e3
+"""Scale l of the spectrum (1 + k^2 l^2)^-3 of pressure, a kinetic-energy spectrum of k^-3 [m]."""
+WAVE_SPEED = 3.8
+"""Standard deviation of the phase speeds [m/s]."""
+MEMORY = 1.5 * DAY
+"""Time in which air takes on the temperature of the place it has come to [s]."""
+
+CLOUD_WARMTH = 4.0
+"""Warming of the winter surface where pressure is one standard deviation low, by its clouds [K]."""
+LARGEST_ANOMALY = 15.0
+"""Of temperature [K]."""
+
+HALF_SKILL = 6.6 * DAY
+"""Lead at which the correlation of a forecast with the truth has halved [s]."""
+SKILL_POWER = 2.2
+ANALYSIS_CORRELATION = 0.99
+"""Correlation of a forecast with the truth up to the time of issue [1]."""
+NEVER = np.iinfo(np.int32).max
+
+
+class SyntheticWeather(eqx.Module):
+    """Weather drawn from a seed; make one with `draw`.
+
+    Parameters
+    ----------
+    x : (nx,) array
+    y : (ny,) array
+        Cell centres on the map [m].
+    latitude : (y, x) array
+        [degrees]
+    scale : (y, x) array
+        Scale factor of the map [1].
+    winter_temperature, summer_temperature : (y, x) array
+        Mean 2 m air temperature of February and July [K].
+    centres : float
+        1 with the mean highs and lows of the Arctic, 0 without.
+    amplitude : (ky, kx) array
+        Of each oscillation of a wave [Pa].
+    frequency, phase : (3, oscillation, ky, kx) array
+        [rad/s] and [rad]; of the weather itself, of the error that the members of one forecast
+        share, and of each member's own.
+    issued : int
+        When the forecast that this is was issued, seconds since 2000-01-01.
+    skill : float
+        Correlation with the weather itself up to then; 1 for that weather.
+
+    Notes
+    -----
+    Sea-level pressure is a seasonal mean plus travelling waves, sums of
+    ``a cos(kx x + ky y - omega t + phase)`` on a lattice of wave numbers, which makes all fields
+    products of small matrices. The geostrophic wind of that pressure, turned and slowed, is the
+    10 m wind. Temperature departs from its seasonal mean because air brings the temperature of the
+    place it comes from, the displacement of air over `MEMORY` times the mean gradient, and because
+    clouds, which go with low pressure, keep the winter's surface warm. Humidity, radiation and
+    snowfall follow from temperature and cloud.
+    """
+
+    x: Float[Array, "nx"]
+    y: Float[Array, "ny"]
+    latitude: Float[Array, "y x"]
+    scale: Float[Array, "y x"]
+    winter_temperature: Float[Array, "y x"]
+    summer_temperature: Float[Array, "y x"]
+    centres: Float[Array, ""]
+    amplitude: Float[Array, "ky kx"]
+    frequency: Float[Array, "3 oscillation ky kx"]
+    phase: Float[Array, "3 oscillation ky kx"]
+    issued: Int[Array, ""]
+    skill: Float[Array, ""]
+
+    @classmethod
+    def draw(cls, key, grid):
+        """Weather over a grid; independent keys give independent weathers of one climate.
+
+        Parameters
+        ----------
+        key : key
+        grid : Grid
+            A flat box gets the same waves and the temperature of its latitude, but no mean highs
+            and lows.
+
+        Returns
+        -------
+        SyntheticWeather
+        """
+        winter, summer = climate.seasonal_temperatures(grid)
+        frequency, phase = _oscillations(key)
+        return cls(
+            x=jnp.asarray(grid.x, float),
+            y=jnp.asarray(grid.y, float),
+            latitude=jnp.asarray(grid.latitude, float),
+            scale=jnp.asarray(grid.spacing / grid.dx_t, float),
+            winter_temperature=jnp.asarray(winter, float),
+            summer_temperature=jnp.asarray(summer, float),
+            centres=jnp.asarray(grid.epsg is not None, float),
+            amplitude=jnp.asarray(_amplitude(), float),
+            frequency=jnp.stack([frequency] * 3),
+            phase=jnp.stack([phase] * 3),
+            issued=jnp.asarray(NEVER),
+            skill=jnp.asarray(1.0, float),
+        )
+
+    def forecast(self, key, issued, *, member=0):
+        """This weather as a forecast would have it.
+
+        Parameters
+        ----------
+        key : key
+            Of the forecast: its members share an error.
+        issued : int
+            Seconds since 2000-01-01. Up to then the forecast is as good as an analysis.
+        member : int
+            Number in the ensemble; may be mapped over.
+
+        Returns
+        -------
+        SyntheticWeather
+            With the same climate and variance, and the correlation `skill_at` with this weather.
+
+        Notes
+        -----
+        Waves are mixed as ``r truth + sqrt(r (1 - r)) shared + sqrt(1 - r) own`` with r the
+        correlation. Two members correlate with each other as each does with the truth, so that the
+        truth could be one of them: the ensemble is reliable, and its mean does not know the truth.
+        """
+        shared = _oscillations(jax.random.fold_in(key, 0))
+        own = _oscillations(jax.random.fold_in(jax.random.fold_in(key, 1), member))
+
+        def joined(mine, number):
+            return jnp.stack([mine[0], shared[number], own[number]])
+
+        return eqx.tree_at(
+            lambda weather: (weather.frequency, weather.phase, weather.issued, weather.skill),
+            self,
+            (
+                joined(self.frequency, 0),
+                joined(self.phase, 1),
+                jnp.asarray(issued),
+                jnp.asarray(ANALYSIS_CORRELATION, float),
+            ),
+        )
+
+    def skill_at(self, time):
+        """Correlation with the weather itself at a time [1]."""
+        lead = jnp.where(time > self.issued, time - self.issued, 0) / HALF_SKILL
+        return self.skill / (1.0 + lead**SKILL_POWER)
+
+    def pressure(self, time):
+        """Sea-level pressure at a time, ``(y, x)`` [Pa]."""
+        mean, _, _ = climate.mean_pressure(self.x, self.y, self.centres, time)
+        anomaly, _, _ = self._waves(self._coefficients(time)[0])
+        return mean + anomaly
+
+    def between(self, start, end):
+        """Fields at the two ends of a step.
+
+        Parameters
+        ----------
+        start, end : int
+            Seconds since 2000-01-01.
+
+        Returns
+        -------
+        Forcing
+            With two times and all fields.
+        """
+        time = jnp.stack([jnp.asarray(start), jnp.asarray(end)])
+        return Forcing(time, **jax.vmap(self._fields)(time))
+
+    def _fields(self, time):
+        """All fields of `Forcing` at one time, ``(y, x)`` each."""
+        pressure, displacement = self._coefficients(time)
+        mean, mean_x, mean_y = climate.mean_pressure(self.x, self.y, self.centres, time)
+        anomaly, anomaly_x, anomaly_y = self._waves(pressure)
+        wind_u, wind_v = self._geostrophic(mean_x + anomaly_x, mean_y + anomaly_y)
+        cosine, sine = WIND_RATIO * np.cos(WIND_TURNING), WIND_RATIO * np.sin(WIND_TURNING)
+
+        _, gathered_x, gathered_y = self._waves(displacement)
+        moved = self._geostrophic(gathered_x, gathered_y)
+        temperature = self._temperature(*moved, anomaly, time)
+        cloud = 0.1 + 0.9 * jax.nn.sigmoid(1.5 - climate.winter(time) - anomaly / PRESSURE_STD)
+        humidity = 0.97 * climate.saturation_humidity(temperature, mean + anomaly)
+        shortwave, longwave = climate.downward_radiation(temperature, cloud, self.latitude, time)
+        return {
+            "wind_u": cosine * wind_u - sine * wind_v,
+            "wind_v": cosine * wind_v + sine * wind_u,
+            "air_temperature": temperature,
+            "humidity": humidity,
+            "shortwave": shortwave,
+            "longwave": longwave,
+            "snowfall": climate.snowfall(temperature, humidity, cloud),
+        }
+
+    def _coefficients(self, time):
+        """Complex amplitudes of pressure and of its integral over `MEMORY`, ``(ky, kx)`` each."""
+        skill = self.skill_at(time)
+        rest = jnp.maximum(1.0 - skill, 0.0)
+        root = jnp.where(rest > 0, jnp.sqrt(jnp.where(rest > 0, rest, 1.0)), 0.0)
+        mixture = jnp.stack([skill, jnp.sqrt(skill) * root, root])
+        angle = self.phase - self.frequency * time
+        wave = jnp.exp(1j * angle) * mixture[:, None, None, None] * self.amplitude[None, None]
+        gathered = wave * MEMORY / (1.0 - 1j * MEMORY * self.frequency)
+        return jnp.sum(wave, axis=(0, 1)), jnp.sum(gathered, axis=(0, 1))
+
+    def _waves(self, coefficients):
+        """Field of the given complex amplitudes and its gradient on the map, ``(y, x)`` each."""
+        k_x, k_y = _wavenumbers()
+        waves = jnp.exp(1j * k_x[:, None] * self.x[None])
+        fields = jnp.stack(
+            [coefficients, 1j * k_x[None] * coefficients, 1j * k_y[:, None] * coefficients]
+        )
+        along_x = jnp.einsum("fkl,lx->kfx", fields, waves).reshape(len(k_y), -1)
+        # Real products are several times as fast as complex ones.
+        angle = k_y[None] * self.y[:, None]
+        product = jnp.cos(angle) @ along_x.real - jnp.sin(angle) @ along_x.imag
+        return jnp.moveaxis(product.reshape(len(self.y), 3, -1), 1, 0)
+
+    def _geostrophic(self, gradient_x, gradient_y):
+        """Geostrophic flow of a pressure gradient on the map."""
+        coriolis = 2.0 * EARTH_ROTATION * jnp.sin(jnp.radians(self.latitude))
+        factor = self.scale / (AIR_DENSITY * coriolis)
+        return -factor * gradient_y, factor * gradient_x
+
+    def _temperature(self, moved_x, moved_y, pressure, time):
+        """Temperature of air that has moved by a displacement [m] under a pressure anomaly."""
+        winter = climate.winter(time)
+        seasonal_range = self.winter_temperature - self.summer_temperature
+        mean = self.summer_temperature + winter * seasonal_range
+        slope_y, slope_x = jnp.gradient(mean, self.x[1] - self.x[0])
+        brought = -self.scale * (moved_x * slope_x + moved_y * slope_y)
+        anomaly = brought - winter * CLOUD_WARMTH * pressure / PRESSURE_STD
+        return mean + LARGEST_ANOMALY * jnp.tanh(anomaly / LARGEST_ANOMALY)
+
+
+def _wavenumbers():
+    """Wave numbers along x, 0 and more, and along y, of both signs [rad/m]."""
+    lowest = 2 * np.pi / PERIOD
+    return lowest * np.arange(WAVES + 1), lowest * np.arange(-WAVES, WAVES + 1)
+
+
+def _amplitude():
+    """Amplitude of each oscillation of each wave, ``(ky, kx)`` [Pa]."""
+    k_x, k_y = _wavenumbers()
+    squared = k_x[None] ** 2 + k_y[:, None] ** 2
+    variance = (1.0 + squared * WAVE_SCALE**2) ** -3
+    variance[:, 0] /= 2  # the lattice holds these waves twice
+    variance[squared == 0] = 0.0
+    return PRESSURE_STD * np.sqrt(2.0 * variance / variance.sum() / OSCILLATIONS)
+
+
+def _oscillations(key):
+    """Random frequencies [rad/s] and phases [rad], ``(oscillation, ky, kx)`` each."""
+    k_x, k_y = _wavenumbers()
+    speed_key, phase_key = jax.random.split(key)
+    shape = (OSCILLATIONS, len(k_y), len(k_x))
+    speed = WAVE_SPEED * jax.random.normal(speed_key, shape, float)
+    frequency = speed * np.hypot(*np.meshgrid(k_x, k_y))[None]
+    return frequency, jax.random.uniform(phase_key, shape, float, maxval=2 * np.pi)

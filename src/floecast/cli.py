@@ -1,0 +1,206 @@
+"""The ``floecast`` command. Heavy imports stand inside the commands, so that help is instant."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from floecast.core.errors import FloecastError
+
+app = typer.Typer(
+    help="Short-term Arctic sea-ice forecasting: analysis, ensemble forecast, scores, report.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+config_app = typer.Typer(help="Show, describe or start a configuration.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+ConfigPath = Annotated[Path, typer.Argument(help="YAML configuration of the run.")]
+ConfigOption = Annotated[
+    Path, typer.Option("--config", metavar="FILE", help="YAML configuration of the run.")
+]
+Override = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Change one value of the configuration."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder of the run [runs/<name>].")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", envvar="FLOECAST_DATA", help="Folder of the real files."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")]
+
+
+@app.command("run")
+def run_command(
+    config: ConfigPath,
+    data: Data = None,
+    out: Out = None,
+    override: Override = None,
+    as_json: Json = False,
+):
+    """Run everything: background, analysis, forecast, scores, report. Goes on where it was."""
+    _run(config, data, out, override, as_json, until="report")
+
+
+@app.command()
+def assimilate(
+    config: ConfigOption,
+    data: Data = None,
+    out: Out = None,
+    override: Override = None,
+    as_json: Json = False,
+):
+    """Run up to the analysis."""
+    _run(config, data, out, override, as_json, until="analysis")
+
+
+@app.command()
+def forecast(
+    config: ConfigOption,
+    data: Data = None,
+    out: Out = None,
+    override: Override = None,
+    as_json: Json = False,
+):
+    """Run up to the forecast."""
+    _run(config, data, out, override, as_json, until="forecast")
+
+
+@app.command()
+def verify(
+    config: ConfigOption,
+    data: Data = None,
+    out: Out = None,
+    override: Override = None,
+    as_json: Json = False,
+):
+    """Run up to the scores."""
+    _run(config, data, out, override, as_json, until="verification")
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")], as_json: Json = False):
+    """Draw the report of a run again."""
+    from floecast.report.page import write_report
+
+    page = write_report(folder)
+    _finish({"report": str(page)}, as_json, f"report: {page}")
+
+
+@app.command()
+def observe(
+    files: Annotated[list[Path], typer.Argument(help="Observation or model files.")],
+    as_json: Json = False,
+):
+    """Tell what files hold, recognised by their content."""
+    from floecast.io.readers import identify
+
+    found = {str(file): str(identify(file)) for file in files}
+    _finish(found, as_json, "\n".join(f"{file}: {kind}" for file, kind in found.items()))
+
+
+@config_app.command("show")
+def config_show(config: ConfigPath, override: Override = None):
+    """Print the configuration with every default filled in."""
+    import yaml
+
+    from floecast.config import load_config
+
+    resolved = load_config(config, override or ()).model_dump(mode="json")
+    typer.echo(yaml.safe_dump(resolved, sort_keys=False).rstrip())
+
+
+@config_app.command("schema")
+def config_schema():
+    """Print the JSON schema of the configuration."""
+    from floecast.config import Config
+
+    typer.echo(json.dumps(Config.model_json_schema(), indent=1))
+
+
+@config_app.command("init")
+def config_init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("floecast.yaml"),
+):
+    """Write a configuration to start from: a twin experiment that needs no file."""
+    import yaml
+
+    from floecast.config import STARTING_CONFIG, make_config
+    from floecast.core.errors import InputError
+    from floecast.io.run_folder import write_text
+
+    if path.exists():
+        raise InputError(f"{path} exists; choose another name")
+    resolved = make_config(STARTING_CONFIG).model_dump(mode="json")
+    write_text(path, yaml.safe_dump(resolved, sort_keys=False))
+    typer.echo(f"wrote {path}; now: floecast run {path}")
+
+
+@app.command()
+def doctor(as_json: Json = False):
+    """Tell versions, devices and precision: the first thing to send with a question."""
+    from importlib import metadata
+
+    import jax
+
+    from floecast.io.run_folder import VERSIONED
+
+    told = {name: metadata.version(name) for name in VERSIONED}
+    told["python"] = sys.version.split()[0]
+    told["devices"] = ", ".join(str(device) for device in jax.devices())
+    told["float64"] = bool(jax.config.jax_enable_x64)
+    told["cores"] = os.cpu_count()
+    told["data"] = os.environ.get("FLOECAST_DATA", "not set")
+    _finish(told, as_json, "\n".join(f"{name:12} {value}" for name, value in told.items()))
+
+
+@app.command()
+def cite():
+    """Print how to cite floecast."""
+    from importlib import metadata
+
+    typer.echo(
+        "@software{floecast,\n"
+        "  title   = {floecast: short-term Arctic sea-ice forecasting},\n"
+        f"  version = {{{metadata.version('floecast')}}},\n"
+        "  license = {Apache-2.0}\n"
+        "}"
+    )
+
+
+def _run(config, data, out, override, as_json, until):
+    from floecast.config import load_config
+    from floecast.experiment import run
+    from floecast.progress import progress_for
+
+    resolved = load_config(config, override or ())
+    with progress_for(sys.stderr) as progress:
+        folder = run(resolved, data=data, out=out, until=until, progress=progress)
+    last = folder.file("report.html") if until == "report" else folder.path
+    _finish({"folder": str(folder.path), **folder.manifest}, as_json, f"{until}: {last}")
+
+
+def _finish(told, as_json, text):
+    typer.echo(json.dumps(told, indent=1, ensure_ascii=False) if as_json else text)
+
+
+def main():
+    """Entry point: errors a user can mend become one line and exit code 2."""
+    try:
+        app()
+    except FloecastError as error:
+        typer.echo(f"floecast: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

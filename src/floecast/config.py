@@ -1,0 +1,224 @@
+"""Configuration: one section a stage, and the only home of defaults.
+
+A configuration becomes objects in `floecast.experiment` and never reaches the numerics.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from floecast.core.errors import InputError
+
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Members = Annotated[int, Field(ge=3, le=1000)]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, values are fixed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSection(Section):
+    """The forecast model."""
+
+    step_hours: Positive = Field(6.0, description="length of a step [h]")
+    wind_factor: Positive = Field(0.016, description="ice speed over 10 m wind speed [1]")
+    turning_angle: float = Field(22.0, description="of the drift to the right of the wind [degrees]")
+
+
+class FileBackground(Section):
+    """Background from a thickness field and a concentration field."""
+
+    source: Literal["files"] = "files"
+    thickness: str = Field(description="file with a model thickness field, under the data folder")
+    concentration: str = Field(description="file with daily concentrations, under the data folder")
+    date: datetime = Field(description="valid time of the background state [UTC]")
+
+
+class TwinBackground(Section):
+    """Background of a twin experiment: every member lived through weather of its own."""
+
+    source: Literal["twin"] = "twin"
+    spin_up_days: Annotated[int, Field(ge=1)] = Field(
+        45, description="truth and members each run this long before the analysis [d]"
+    )
+    truth_wind_factor: Positive = Field(
+        0.018, description="of the truth's drift, which the forecast model does not know [1]"
+    )
+    truth_turning_angle: float = Field(25.0, description="of the truth's drift [degrees]")
+
+
+class EnsembleSection(Section):
+    """How the initial ensemble is spread around the background."""
+
+    members: Members = 40
+    thickness_error: Fraction = Field(0.35, description="relative to the thickness [1]")
+    thickness_floor: Positive = Field(0.15, description="added error of thin ice [m]")
+    thickness_length_km: Positive = Field(300.0, description="decorrelation length [km]")
+    concentration_error: Fraction = Field(0.15, description="in the marginal ice zone [1]")
+    concentration_length_km: Positive = Field(200.0, description="decorrelation length [km]")
+
+
+class FileObservations(Section):
+    """Observations from one file."""
+
+    file: str = Field(description="under the data folder")
+    start: datetime = Field(description="first time taken [UTC]")
+    end: datetime = Field(description="end of the times taken [UTC]")
+    error: Positive | None = Field(None, description="standard error in place of the product's")
+    withhold: bool = Field(
+        False, description="keep every second 100 km block out of the analysis, for verification"
+    )
+
+
+class TwinObservations(Section):
+    """Observations drawn from the truth of a twin experiment."""
+
+    concentration: bool = Field(True, description="daily concentration over the whole domain")
+    thickness: bool = Field(True, description="altimeter tracks, ice thicker than open water only")
+    withhold: bool = Field(True, description="keep every second 100 km block of thickness out")
+
+
+class AnalysisSection(Section):
+    """The analysis (LETKF)."""
+
+    half_width_km: Positive = Field(
+        300.0, description="Gaspari-Cohn half-width of the localisation; zero beyond twice [km]"
+    )
+    inflation: Annotated[float, Field(ge=1)] = Field(1.05, description="of prior anomalies [1]")
+    relaxation: Fraction = Field(0.3, description="of the spread to the prior's (RTPS) [1]")
+    gross_check: Positive = Field(5.0, description="rejected beyond this many standard deviations")
+
+
+class WeatherSection(Section):
+    """The weather that drives the forecast members."""
+
+    knowledge: Literal["forecast", "climatology"] = Field(
+        description="forecast: the truth's weather with an error that grows with lead (twin only); "
+        "climatology: each member draws weather of its own"
+    )
+
+
+class ForecastSection(Section):
+    """The ensemble forecast."""
+
+    days: Annotated[int, Field(ge=1, le=15)] = 10
+
+
+class VerificationSection(Section):
+    """What the forecast is set against."""
+
+    concentration: str | None = Field(
+        None, description="file with daily concentrations, under the data folder; the truth in twins"
+    )
+    thickness_climatology: str | None = Field(
+        None, description="file with a thickness climatology, under the data folder"
+    )
+
+
+class Config(Section):
+    """A whole run."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+    title: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    grid: Literal["arctic100", "arctic50", "arctic25", "arctic12"] = "arctic50"
+    analysis_time: datetime = Field(description="[UTC]")
+    background: Annotated[FileBackground | TwinBackground, Field(discriminator="source")]
+    ensemble: EnsembleSection = EnsembleSection()
+    model: ModelSection = ModelSection()
+    observations: list[FileObservations] | TwinObservations
+    analysis: AnalysisSection = AnalysisSection()
+    weather: WeatherSection
+    forecast: ForecastSection = ForecastSection()
+    verification: VerificationSection = VerificationSection()
+
+    @property
+    def twin(self):
+        """Whether the truth is a model run of our own."""
+        return self.background.source == "twin"
+
+    @model_validator(mode="after")
+    def _sections_fit(self):
+        if self.twin != isinstance(self.observations, TwinObservations):
+            raise ValueError(
+                "a twin background goes with `observations: {}`, a file background with a list of files"
+            )
+        if not self.twin and self.weather.knowledge == "forecast":
+            raise ValueError("weather.knowledge: forecast needs a twin; use climatology")
+        if not self.twin:
+            days = (self.analysis_time - self.background.date).total_seconds() / 86400
+            if days < 0 or days != int(days):
+                raise ValueError("analysis_time must be whole days after background.date")
+        return self
+
+
+STARTING_CONFIG = {
+    "name": "my_run",
+    "analysis_time": "2030-01-15T12:00:00",
+    "background": {"source": "twin"},
+    "observations": {},
+    "weather": {"knowledge": "forecast"},
+}
+"""What `floecast config init` starts from."""
+
+
+def load_config(path, overrides=()):
+    """Read and check a YAML configuration.
+
+    Parameters
+    ----------
+    path : path-like
+    overrides : sequence of str
+        Such as ``"analysis.half_width_km=250"``; the value is read as YAML.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not YAML, or a key or value is wrong; names the key.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no configuration at {path}")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise InputError(f"{path} holds no sections; see `floecast config init`")
+    for override in overrides:
+        _set(tree, override)
+    return make_config(tree, str(path))
+
+
+def make_config(tree, origin="configuration"):
+    """Checked `Config` from a dictionary; `origin` names it in errors."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        wrong = [
+            f"{'.'.join(str(part) for part in item['loc']) or 'top level'}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise InputError(f"{origin}: {'; '.join(wrong)}") from None
+
+
+def _set(tree, override):
+    path, separator, text = override.partition("=")
+    if not separator or not path:
+        raise InputError(f"--set takes a.b=value, not {override!r}")
+    *parents, last = path.split(".")
+    for part in parents:
+        tree = tree.setdefault(part, {})
+        if not isinstance(tree, dict):
+            raise InputError(f"--set {override}: {part} is not a section")
+    tree[last] = yaml.safe_load(text)

@@ -1,0 +1,1 @@
+"""Grid, variables, state, operators, model protocol: what every other part stands on."""

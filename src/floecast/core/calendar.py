@@ -1,0 +1,61 @@
+"""Time: integer seconds inside, ``datetime64[ns]`` at the edge; UTC, proleptic Gregorian."""
+
+from datetime import datetime
+
+import numpy as np
+
+from .errors import InputError
+
+MINUTE = 60
+HOUR = 3600
+DAY = 86400
+EPOCH = np.datetime64("2000-01-01T00:00:00", "s")
+"""Second zero. Seconds since then fit 32-bit integers from 1932 to 2068."""
+
+
+def to_seconds(time):
+    """Seconds since 2000-01-01 00:00 UTC.
+
+    Parameters
+    ----------
+    time : str, datetime, datetime64 or array of datetime64
+        An ISO string (``"2015-01-01"``, ``"2015-01-01T12:00"``), or a time, in UTC.
+
+    Returns
+    -------
+    int, or int64 array of the shape of `time`
+
+    Raises
+    ------
+    InputError
+        If a string is not a date, or a time is missing (NaT).
+    """
+    if isinstance(time, datetime) and time.tzinfo is not None:
+        raise InputError(f"time {time} carries a time zone; give UTC times without one")
+    try:
+        stamps = np.asarray(time, dtype="datetime64[s]")
+    except ValueError:
+        raise InputError(f"{time!r} is not a date; write it as 2015-01-01 or 2015-01-01T12:00") from None
+    if np.isnat(stamps).any():
+        raise InputError("a time is missing (NaT); every record needs its time")
+    seconds = (stamps - EPOCH).astype(np.int64)
+    return int(seconds) if seconds.ndim == 0 else seconds
+
+
+def to_datetime64(seconds):
+    """Times as ``datetime64[ns]`` of `seconds` since 2000-01-01 00:00 UTC (scalar or array)."""
+    return (EPOCH + np.asarray(seconds, np.int64).astype("timedelta64[s]")).astype("datetime64[ns]")
+
+
+def iso(seconds):
+    """`seconds` since 2000-01-01 as text, such as ``2015-01-01T12:00:00Z``."""
+    return str(to_datetime64(int(seconds)).astype("datetime64[s]")) + "Z"
+
+
+def year_fraction(seconds):
+    """Position in the year, 0 at its start and 1 at its end, for seasonal cycles.
+
+    The year is the mean Gregorian one of 365.2425 days counted from 2000-01-01, so that the
+    function is smooth and works on traced values; it is within a day of the calendar.
+    """
+    return seconds / (365.2425 * DAY) % 1.0

@@ -1,0 +1,173 @@
+"""A configuration made into objects: the only place where strings become objects."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.spatial import cKDTree
+
+from floecast.assimilation.kalman import LETKF
+from floecast.assimilation.localisation import GaspariCohn
+from floecast.atmosphere.weather import SyntheticWeather
+from floecast.config import Config
+from floecast.core import calendar
+from floecast.core.errors import InputError
+from floecast.core.grid import Grid
+from floecast.core.keys import named_key
+from floecast.io.readers import concentration_field
+from floecast.io.run_folder import RunFolder, input_record
+from floecast.observation.operators import observe
+from floecast.progress import Silent
+from floecast.simulator.free_drift import FreeDrift
+from floecast.simulator.model import Simulator
+from floecast.simulator.thermodynamics import SimpleFreezing, ocean_heat_flux_beyond_edge
+from floecast.simulator.typical_state import typical_state
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the stages of a run work with.
+
+    Parameters
+    ----------
+    config : Config
+    folder : RunFolder
+    data : path or None
+        Folder of the real files.
+    progress : progress
+        As in `floecast.progress`.
+    """
+
+    config: Config
+    folder: RunFolder
+    data: Path | None
+    progress: object = field(default_factory=Silent)
+
+    @cached_property
+    def grid(self):
+        """The grid."""
+        return Grid.preset(self.config.grid)
+
+    @property
+    def analysis_time(self):
+        """Of the analysis [s since 2000-01-01]."""
+        return calendar.to_seconds(self.config.analysis_time)
+
+    @property
+    def background_time(self):
+        """Where the members start [s since 2000-01-01]."""
+        if self.config.twin:
+            days = timedelta(days=self.config.background.spin_up_days)
+            return calendar.to_seconds(self.config.analysis_time - days)
+        return calendar.to_seconds(self.config.background.date)
+
+    @property
+    def leads(self):
+        """Valid times of the forecast, the analysis first [s since 2000-01-01]."""
+        days = np.arange(self.config.forecast.days + 1)
+        return self.analysis_time + calendar.DAY * days
+
+    def key(self, *names):
+        """Random key of a named stream of this run."""
+        return named_key(self.config.seed, *names)
+
+    def input(self, name, noted=None):
+        """Path of a real file; with `noted`, the manifest will tell of it."""
+        if self.data is None:
+            raise InputError(f"{name} is needed; name its folder by --data or FLOECAST_DATA")
+        path = self.data / name
+        if not path.is_file():
+            raise InputError(f"no file {path}; the README says where to download it")
+        if noted is not None:
+            noted["inputs"].append(input_record(path, self.data))
+        return path
+
+    @cached_property
+    def initial_concentration(self):
+        """Concentration where the members start, gaps filled from the nearest cell [1]."""
+        if self.config.twin:
+            return np.asarray(typical_state(self.grid, self.background_time).concentration)
+        path = self.input(self.config.background.concentration)
+        return fill(concentration_field(path, self.grid, self.background_time), self.grid)
+
+    def model(self, wind_factor=None, turning_angle=None):
+        """The forecast model, or with other drift parameters the truth's."""
+        section = self.config.model
+        drift = FreeDrift(
+            wind_factor=section.wind_factor if wind_factor is None else wind_factor,
+            turning_angle=section.turning_angle if turning_angle is None else turning_angle,
+        )
+        heat = jnp.asarray(ocean_heat_flux_beyond_edge(self.initial_concentration, self.grid))
+        return Simulator(
+            self.grid,
+            rheology=drift,
+            thermodynamics=SimpleFreezing(ocean_heat_flux=heat),
+            dt=round(self.config.model.step_hours * calendar.HOUR),
+        )
+
+    def truth_model(self):
+        """The model that makes the truth of a twin."""
+        section = self.config.background
+        return self.model(section.truth_wind_factor, section.truth_turning_angle)
+
+    @cached_property
+    def true_weather(self):
+        """The weather that the truth of a twin lives through."""
+        return SyntheticWeather.draw(self.key("truth", "weather"), self.grid)
+
+    def climatological_weather(self, stage):
+        """Weather of each member, drawn without knowledge of the real one."""
+        members = range(self.config.ensemble.members)
+        return [SyntheticWeather.draw(self.key(stage, "weather", m), self.grid) for m in members]
+
+    def forecast_weather(self):
+        """Weather of each member in the forecast."""
+        if self.config.weather.knowledge == "climatology":
+            return self.climatological_weather("forecast")
+        members = range(self.config.ensemble.members)
+        return [
+            self.true_weather.forecast(self.key("forecast", "weather", m), self.analysis_time)
+            for m in members
+        ]
+
+    def letkf(self):
+        """The analysis method."""
+        section = self.config.analysis
+        return LETKF(
+            operator=lambda state, observations: observe(state, observations, self.grid),
+            localisation=GaspariCohn.on_grid(self.grid, 1e3 * section.half_width_km),
+            inflation=section.inflation,
+            relaxation=section.relaxation,
+        )
+
+
+def fill(values, grid):
+    """Give ocean cells without a value that of the nearest one with; 0 on land.
+
+    Parameters
+    ----------
+    values : (y, x) array
+        NaN where unknown.
+    grid : Grid
+
+    Returns
+    -------
+    (y, x) array
+
+    Raises
+    ------
+    InputError
+        If no ocean cell has a value.
+    """
+    values = np.asarray(values)
+    known, wanted = grid.mask_t & np.isfinite(values), grid.mask_t & ~np.isfinite(values)
+    if not known.any():
+        raise InputError("a field to start from has no value on any ocean cell of the grid")
+    filled = np.where(known, values, 0.0)
+    if wanted.any():
+        _, nearest = cKDTree(np.argwhere(known)).query(np.argwhere(wanted))
+        filled[wanted] = values[known][nearest]
+    return filled

@@ -1,0 +1,111 @@
+"""Ensemble forecast: every member forward in its own weather."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int, PyTree
+
+from floecast.core import calendar
+from floecast.core.ensemble import count, healthy, stack
+from floecast.core.errors import InputError
+from floecast.core.grid import Grid
+from floecast.core.rollout import rollout
+
+
+class Forecast(eqx.Module):
+    """Members along lead time.
+
+    Parameters
+    ----------
+    grid : Grid
+    issued : int
+        Valid time of the initial states [s since 2000-01-01].
+    time : (lead,) int array
+        Valid times, the first being `issued` [s since 2000-01-01].
+    ensemble : pytree
+        Leaves ``(member, lead, y, x)``.
+    healthy : (member,) bool array
+        False for a member with a value that is not finite; statistics leave it out.
+    """
+
+    grid: Grid
+    issued: int
+    time: Int[Array, "lead"]
+    ensemble: PyTree
+    healthy: Bool[Array, "member"]
+
+    @property
+    def lead_hours(self):
+        """Lead of each time [h]."""
+        return (np.asarray(self.time) - self.issued) // calendar.HOUR
+
+
+def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, progress=None):
+    """Run every member of an analysis forward.
+
+    Parameters
+    ----------
+    model : Model
+    ensemble : pytree
+        Analysis members; leaves ``(member, ...)``.
+    forcing : forcing, or sequence of forcings
+        One for all members, or one for each.
+    days : int
+        Length; states are kept once a day, the initial one first.
+    key : key
+        Member m draws from ``fold_in(key, m)``.
+    start : int, optional
+        Valid time of `ensemble` [s since 2000-01-01]; ``forcing.start`` if left out.
+    at_once : int
+        Members advanced together; bounds the memory.
+    progress : callable, optional
+        Called as ``progress(days_done, days)``.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    InputError
+        If the number of forcings is not that of the members, or a day is not a multiple of the
+        model's step.
+    """
+    members = count(ensemble)
+    if calendar.DAY % model.dt:
+        raise InputError(f"a day must be a multiple of the model's step, which is {model.dt} s")
+    own_forcing = isinstance(forcing, Sequence)
+    if own_forcing and len(forcing) != members:
+        raise InputError(f"{len(forcing)} forcings for {members} members; give one, or one each")
+    if start is None:
+        start = int(forcing[0].start if own_forcing else forcing.start)
+    forcing = stack(forcing) if own_forcing else forcing
+    keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(members))
+
+    states = [jax.tree.map(np.asarray, ensemble)]
+    for day in range(days):
+        begin = jnp.asarray(start + day * calendar.DAY)
+        ensemble = _one_day(model, ensemble, forcing, own_forcing, keys, begin, at_once)
+        states.append(jax.tree.map(np.asarray, ensemble))
+        if progress is not None:
+            progress(day + 1, days)
+    trajectory = jax.tree.map(lambda *leaves: np.stack(leaves, axis=1), *states)
+    time = start + calendar.DAY * np.arange(days + 1)
+    return Forecast(model.grid, start, time, trajectory, np.asarray(healthy(trajectory)))
+
+
+@eqx.filter_jit
+def _one_day(model, ensemble, forcing, own_forcing, keys, begin, at_once):
+    steps = calendar.DAY // model.dt
+
+    def one(member):
+        state, key, own = member
+        weather = own if own_forcing else forcing
+        run = rollout(model, state, weather, steps, key=key, start=begin, save_every=steps)
+        return run.final
+
+    members = (ensemble, keys, forcing if own_forcing else keys)
+    return jax.lax.map(one, members, batch_size=at_once)

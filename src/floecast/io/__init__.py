@@ -1,0 +1,1 @@
+"""Files: CF datasets, regridding, checkpoints, and readers of other people's products."""

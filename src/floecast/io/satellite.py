@@ -1,0 +1,252 @@
+"""Readers of satellite concentration and thickness."""
+
+import numpy as np
+
+from floecast.core.calendar import DAY, to_datetime64, to_seconds
+from floecast.observation.errors import THICKNESS_ERROR, block_group, concentration_error
+from floecast.observation.footprint import (
+    LEAST_OCEAN_SHARE,
+    containing_cell,
+    footprints,
+    grid_position,
+)
+from floecast.observation.observations import FLAGS, observations
+
+from .grids import GridDefinition
+from .native import NSIDC_25KM
+from .regrid import regrid
+from .source import open_source, seconds_of
+
+SENSOR_FOOTPRINT = 50e3
+"""Full width at half maximum of the SSMIS footprint at 19 GHz, which NASA Team uses [m]."""
+
+THICKNESS_CELL = 50e3
+"""Side of the cells of the monthly CryoSat-2 product [m]."""
+
+# Codes of NSIDC-0081.
+_FULL, _POLE_HOLE, _UNUSED, _COAST, _LAND, _MISSING = 250, 251, 252, 253, 254, 255
+# A day that misses more of its sea cells is not to be trusted in the rest either [1].
+_MOST_MISSING = 0.05
+# Less agreement between the land codes and the land of the grid means a mislabelled file [1].
+_LEAST_LAND_AGREEMENT = 0.85
+# Ice that no neighbour shares is weather: the 15 % of the extent products [1].
+_ICE = 0.15
+
+
+def read_nsidc(source, grid, start, end):
+    """Daily NASA Team concentration (NSIDC-0081, 25 km).
+
+    Parameters
+    ----------
+    source : Source
+    grid : Grid
+    start, end : time or None
+        As in `read_observations`.
+
+    Returns
+    -------
+    Observations
+        Native cells whose footprint is at least half over ocean of the grid, which leaves out
+        lakes; time is 12 UTC. Coast, land and missing cells give none.
+
+        Flags: ``near_coast`` within one cell of the coast code; ``suspect`` for ice without ice in
+        any of the eight cells around, and for all of a day that misses over 5 % of its sea cells;
+        ``pole_hole`` for cells of that code, which stand with value 1 and error 1 to show where
+        nothing was measured.
+
+    Raises
+    ------
+    InputError
+        If the file is not as expected.
+    """
+    day, codes = _nsidc_codes(source, grid, start, end)
+    x, y = NSIDC_25KM.on(grid)
+    seen = footprints(grid, x.ravel(), y.ravel(), SENSOR_FOOTPRINT)
+    _, inside = _inside(grid, x, y)
+    usable = (seen.ocean_share >= LEAST_OCEAN_SHARE).reshape(x.shape) & inside
+    parts = []
+    for when, code in zip(day, codes, strict=True):
+        flag = _nsidc_flags(code)
+        row, column = np.nonzero(usable & (code <= _POLE_HOLE))
+        code, flag = code[row, column], flag[row, column]
+        hole = code == _POLE_HOLE
+        value = np.where(hole, 1.0, code / _FULL)
+        error = np.where(hole, 1.0, concentration_error(value))
+        place = row * x.shape[1] + column
+        parts.append((value, error, place, np.full(place.size, when + DAY // 2), flag))
+    value, error, place, time, flag = map(np.concatenate, zip(*parts, strict=True))
+    if not value.size:
+        source.refuse(f"no cell over the ocean of {grid.name} has a value, expected some")
+    return observations(
+        "concentration", value, error, x.ravel()[place], y.ravel()[place], time,
+        seen.cell[place], seen.weight[place], span=DAY, flag=flag,
+    )
+
+
+def concentration_field(path, grid, day):
+    """Mean concentration of one day in the cells of a grid.
+
+    Parameters
+    ----------
+    path : str or Path
+        NSIDC-0081 file.
+    grid : Grid
+        A preset.
+    day : str, datetime, datetime64 or int [s since 2000-01-01]
+        Any time of the day.
+
+    Returns
+    -------
+    (y, x) array
+        [1]; NaN on land and where less than half of the cell was observed, the pole hole included.
+
+    Raises
+    ------
+    InputError
+        If the file is not as expected or does not hold the day.
+
+    Notes
+    -----
+    Conservative mean of the good native cells. Cells near the coast, which land makes look icy,
+    are used only where a cell of the grid has no others.
+    """
+    begin = seconds_of(day) // DAY * DAY
+    with open_source(path) as source:
+        _, (code,) = _nsidc_codes(source, grid, begin, begin + DAY)
+    flag, value = _nsidc_flags(code), code / _FULL
+    native = GridDefinition.projected(NSIDC_25KM.x, NSIDC_25KM.y, "EPSG:3411")
+    measured = (code <= _FULL) & (flag & FLAGS["suspect"] == 0)
+    inner, all_cells = (
+        regrid(np.where(mask, value, np.nan), native, grid)
+        for mask in (measured & (flag == 0), measured)
+    )
+    field = np.where(np.isfinite(inner), inner, all_cells)
+    return np.where(grid.mask_t, field, np.nan)
+
+
+def _nsidc_codes(source, grid, start, end):
+    """Start of each day in the period [s] and its codes ``(day, y, x)``, checked."""
+    code = source.variable("icecon", ("time", "y", "x"))
+    if code.shape[1:] != NSIDC_25KM.shape or code.dtype != np.uint8:
+        source.refuse(
+            f"icecon is {code.dtype} of shape {code.shape}, expected bytes of shape "
+            f"(time, {NSIDC_25KM.shape[0]}, {NSIDC_25KM.shape[1]})"
+        )
+    NSIDC_25KM.check(source, "icecon", "x", "y")
+    day = source.seconds("time") // DAY * DAY
+    if np.any(np.diff(day) <= 0):
+        source.refuse("a day comes twice, expected one record a day")
+    chosen = np.flatnonzero(source.period(day, day + DAY, start, end))
+    codes = source.read(code, time=slice(chosen[0], chosen[-1] + 1))
+    land = (codes == _COAST) | (codes == _LAND)
+    ocean, inside = _inside(grid, *NSIDC_25KM.on(grid))
+    agreement = (land[:, inside] != ocean[inside]).mean(axis=1).min()
+    if agreement < _LEAST_LAND_AGREEMENT:
+        source.refuse(
+            f"the land codes of icecon agree with the land of the Arctic in {agreement:.0%} of the "
+            f"cells, expected over {_LEAST_LAND_AGREEMENT:.0%}: turned, damaged or no NSIDC-0081"
+        )
+    if (codes == _UNUSED).any():
+        source.refuse(f"icecon holds the code {_UNUSED}, expected 0..251 and 253..255")
+    return day[chosen], codes
+
+
+def _inside(grid, x, y):
+    """Whether native cells are ocean of the grid, and whether they are inside of it."""
+    _, ocean = containing_cell(grid, x, y)
+    (west, east), (south, north) = (edges[[0, -1]] for edges in grid.edges())
+    return ocean, (x > west) & (x < east) & (y > south) & (y < north)
+
+
+def _nsidc_flags(code):
+    """Bits of `FLAGS` of one day ``(y, x)``."""
+    land = (code == _COAST) | (code == _LAND)
+    ice = (code <= _FULL) & (code >= _ICE * _FULL)
+    alone = ice & ~_beside(ice)
+    suspect = alone | ((code == _MISSING).sum() > _MOST_MISSING * (~land).sum())
+    return (
+        FLAGS["near_coast"] * _beside(land)
+        | FLAGS["suspect"] * suspect
+        | FLAGS["pole_hole"] * (code == _POLE_HOLE)
+    )
+
+
+def _beside(mask):
+    """Whether one of the eight cells around is in the mask."""
+    padded = np.pad(mask, 1)
+    rows, columns = mask.shape
+    around = [
+        padded[row : row + rows, column : column + columns]
+        for row in range(3) for column in range(3) if (row, column) != (1, 1)
+    ]
+    return np.any(around, axis=0)
+
+
+def read_cryosat(source, grid, start, end):
+    """Monthly CryoSat-2 thickness in cells of 50 km, listed as points.
+
+    Parameters
+    ----------
+    source : Source
+    grid : Grid
+    start, end : time or None
+        As in `read_observations`; the centre of a month is in its middle.
+
+    Returns
+    -------
+    Observations
+        Thickness over the ice, span one month, error `THICKNESS_ERROR`; the cells of one block of
+        100 km and one month are a group. Negative retrievals are kept. Cells whose footprint is
+        less than half over ocean of the grid are left out.
+
+    Raises
+    ------
+    InputError
+        If the file is not as expected.
+    """
+    dims = ("obs",)
+    begin = source.seconds("time", ascending=False)
+    source.variable("time", dims)
+    month = to_datetime64(begin).astype("datetime64[M]")
+    _check_months(source, month, dims)
+    month_begin, month_end = to_seconds(month), to_seconds(month + 1)
+    chosen = source.period(month_begin, month_end, start, end)
+    value = source.numbers("sit_m", dims, "m", within=(-3, 20))
+    latitude = source.numbers("lat", dims, "degrees_north", within=(40, 90))
+    longitude = source.numbers("lon", dims, "degrees_east", within=(-180, 360))
+    _check_places(source, dims, latitude, longitude)
+    x, y = grid_position(grid, latitude, longitude)
+    seen = footprints(grid, x, y, THICKNESS_CELL, shape="box")
+    kept = np.flatnonzero(chosen & (seen.ocean_share >= LEAST_OCEAN_SHARE))
+    if not kept.size:
+        source.refuse(f"no cell lies over the ocean of {grid.name}, expected some")
+    return observations(
+        "thickness", value[kept], THICKNESS_ERROR, x[kept], y[kept],
+        (month_begin + month_end)[kept] // 2, seen.cell[kept], seen.weight[kept],
+        span=(month_end - month_begin)[kept], group=block_group(x, y, month.astype(int))[kept],
+    )
+
+
+def _check_months(source, month, dims):
+    number = month.astype(int)
+    year = source.numbers("year", dims, "1", within=(2010, 2100))
+    within_year = source.numbers("month", dims, "1", within=(1, 12))
+    wrong = (year - 1970) * 12 + within_year - 1 != number
+    if wrong.any():
+        source.refuse(
+            f"time says {month[wrong][0]} where year and month say {year[wrong][0]:.0f}-"
+            f"{within_year[wrong][0]:02.0f}, and they disagree in {wrong.sum()} cells: mislabelled"
+        )
+
+
+def _check_places(source, dims, latitude, longitude):
+    x, y = NSIDC_25KM.projection.forward(latitude, longitude)
+    far = np.hypot(
+        x - source.numbers("x", dims, "m", within=(-6e6, 6e6)),
+        y - source.numbers("y", dims, "m", within=(-6e6, 6e6)),
+    )
+    if far.max() > 0.05 * THICKNESS_CELL:
+        source.refuse(
+            f"lat, lon lie up to {far.max() / 1e3:.1f} km from x, y in EPSG:3411: the file is "
+            "mislabelled, expected agreement"
+        )

@@ -1,0 +1,178 @@
+"""How much each cell of a source grid weighs in each cell of a target grid."""
+
+import numpy as np
+from scipy import sparse
+from scipy.spatial import Delaunay, KDTree
+
+from .grids import polygon_area
+
+_PAIRS_AT_ONCE = 100_000
+
+
+def _matrix(rows, columns, values, shape):
+    return sparse.csr_array(sparse.coo_array((values, (rows, columns)), shape=shape))
+
+
+def _cells(target, source):
+    return int(np.prod(target.shape)), int(np.prod(source.shape))
+
+
+def conservative(source, target):
+    """Share of each target cell that lies in each source cell, a sparse (target, source) array."""
+    cells = source.cells
+    wanted = target.cells[np.isfinite(target.cells).all(axis=(1, 2))]
+    low, high = wanted.min(axis=(0, 1)), wanted.max(axis=(0, 1))
+    # Cells with places missing or torn apart, such as unused ones of model grids, have no share.
+    usable = source.radius <= 10 * np.nanmedian(source.radius)
+    near = usable & ((cells.max(axis=1) > low) & (cells.min(axis=1) < high)).all(axis=1)
+    columns, rows = _neighbours(np.flatnonzero(near), source, target)
+    area = np.empty(len(rows))
+    for first in range(0, len(rows), _PAIRS_AT_ONCE):
+        part = slice(first, first + _PAIRS_AT_ONCE)
+        area[part] = _shared_area(cells[columns[part]], target.cells[rows[part]])
+    real = area > 1e-9 * source.area.ravel()[columns]  # more than the round-off of shared sides
+    rows, columns, area = rows[real], columns[real], area[real]
+    return _matrix(rows, columns, area / target.area.ravel()[rows], _cells(target, source))
+
+
+def _neighbours(near, source, target):
+    """Pairs of source cells, out of those in `near`, and target cells whose boxes meet."""
+    finite = np.flatnonzero(np.isfinite(target.radius))
+    if not len(near) or not len(finite):
+        return np.empty(0, int), np.empty(0, int)
+    tree = KDTree(source.centres.reshape(-1, 2)[near])
+    reach = target.radius[finite] + source.radius[near].max()
+    found = tree.query_ball_point(target.centres.reshape(-1, 2)[finite], reach, return_sorted=False)
+    rows = np.repeat(finite, [len(part) for part in found])
+    columns = near[np.concatenate(found).astype(int)]
+    ours, theirs = source.cells[columns], target.cells[rows]
+    meet = (ours.max(axis=1) > theirs.min(axis=1)) & (ours.min(axis=1) < theirs.max(axis=1))
+    meet = meet.all(axis=1)
+    return columns[meet], rows[meet]
+
+
+def _shared_area(cells, others):
+    """Areas that convex quadrilaterals ``(n, 4, 2)`` share, pair by pair (Sutherland-Hodgman)."""
+    part = cells
+    for corner in range(4):
+        begin = others[:, corner]
+        part = _left_of(part, begin, others[:, (corner + 1) % 4] - begin)
+    return polygon_area(part)
+
+
+def _left_of(polygons, origin, direction):
+    """What lies left of a line of each convex polygon; the first corner fills spare places."""
+    offset = polygons - origin[:, None]
+    side = direction[:, None, 0] * offset[..., 1] - direction[:, None, 1] * offset[..., 0]
+    following, side_there = np.roll(polygons, -1, axis=1), np.roll(side, -1, axis=1)
+    inside = side >= 0
+    crosses = inside != (side_there >= 0)
+    fraction = side / np.where(crosses, side - side_there, 1.0)
+    crossing = polygons + fraction[..., None] * (following - polygons)
+    corners = np.stack([polygons, crossing], axis=2).reshape(len(polygons), -1, 2)
+    kept = np.stack([inside, crosses], axis=2).reshape(len(polygons), -1)
+    order = np.argsort(~kept, axis=1, kind="stable")[:, : polygons.shape[1] + 1]
+    order = np.where(np.take_along_axis(kept, order, axis=1), order, order[:, :1])
+    return np.take_along_axis(corners, order[..., None], axis=1)
+
+
+def bilinear(source, target):
+    """Weights of the four centres around each target centre; three on a curvilinear source."""
+    if source.x.ndim == 2:
+        return _linear_in_triangles(source, target)
+    axis_x, axis_y, joined = source.x, source.y, None
+    x, y = (place.ravel() for place in target.seen_from(source))
+    if not source.has_map:
+        axis_x, axis_y, joined = _join_ends(source)
+        west = axis_x.min() - 0.5 * (360 - np.ptp(axis_x))  # cut where the grid is not
+        x = west + (x - west) % 360
+    column, right, in_x = _along(axis_x, x)
+    row, up, in_y = _along(axis_y, y)
+    inside = np.flatnonzero(in_x & in_y)
+    rows, columns, values = [], [], []
+    for step_y, weight_y in ((0, 1 - up), (1, up)):
+        for step_x, weight_x in ((0, 1 - right), (1, right)):
+            rows.append(inside)
+            columns.append(((row + step_y) * len(axis_x) + column + step_x)[inside])
+            values.append((weight_y * weight_x)[inside])
+    shape = (x.size, len(axis_y) * len(axis_x))
+    matrix = _matrix(*map(np.concatenate, (rows, columns, values)), shape)
+    return matrix if joined is None else sparse.csr_array(matrix @ joined)
+
+
+def _join_ends(source):
+    """Axes of a regular latitude-longitude grid that goes round and over the north pole.
+
+    Returns
+    -------
+    x, y : array
+        Longitudes with the first one again at the end, and latitudes with the pole, where the
+        grid comes within a cell of them.
+    matrix : (cells of these axes, source cells) sparse array
+        The pole is the mean of the northernmost row.
+    """
+    x, y = source.x, source.y
+    around = sparse.eye_array(len(x))
+    step = (x[-1] - x[0]) / (len(x) - 1)
+    if abs(x[-1] + step - x[0]) > 359.99:
+        x, around = np.append(x, x[-1] + step), sparse.vstack([around, around.tocsr()[:1]])
+    matrix = sparse.kron(sparse.eye_array(len(y)), around)
+    top = np.argmax(y)
+    if y[top] < 90 <= y[top] + abs(y[1] - y[0]):
+        mean = np.full((len(x), len(source.x)), 1 / len(source.x))
+        northernmost = sparse.coo_array(([1.0], ([0], [top])), shape=(1, len(y)))
+        pole = sparse.kron(northernmost, sparse.coo_array(mean))
+        y = np.append(y, 90.0) if top else np.append(90.0, y)
+        matrix = sparse.vstack([matrix, pole] if top else [pole, matrix])
+    return x, y, matrix.tocsr()
+
+
+def _along(axis, places):
+    """Index of the centre before each place, fraction of the way on, and whether it is inside."""
+    order = np.argsort(axis)
+    ordered = axis[order]
+    index = np.interp(places, ordered, order)
+    first = np.clip(np.floor(index).astype(int), 0, len(axis) - 2)
+    # Half a cell beyond the outer centres, and a hair for the round-off of projections.
+    low = ordered[0] - 0.500001 * (ordered[1] - ordered[0])
+    high = ordered[-1] + 0.500001 * (ordered[-1] - ordered[-2])
+    return first, index - first, (places >= low) & (places <= high)
+
+
+def _linear_in_triangles(source, target):
+    centres, places = source.centres.reshape(-1, 2), target.centres.reshape(-1, 2)
+    around = np.nanmax(target.radius) + 2 * source.radius
+    low, high = np.nanmin(places, axis=0), np.nanmax(places, axis=0)
+    near = np.isfinite(around) & (
+        (centres > low - around[:, None]) & (centres < high + around[:, None])
+    ).all(axis=1)
+    near = np.flatnonzero(near)
+    # Model grids hold some points twice, along a fold or where they meet their other end.
+    near = near[np.unique(centres[near].round(), axis=0, return_index=True)[1]]
+    fallback = nearest(source, target)
+    if len(near) < 3:
+        return fallback
+    mesh = Delaunay(centres[near])
+    triangle = mesh.find_simplex(places)
+    corners = near[mesh.simplices[triangle]]
+    sides = centres[corners] - centres[np.roll(corners, 1, axis=1)]
+    longest = np.hypot(sides[..., 0], sides[..., 1]).max(axis=1)
+    # Wider than two cells: a triangle that spans a gap of the source, or a bay of its outline.
+    good = (triangle >= 0) & (longest <= 2.5 * source.radius[corners].max(axis=1))
+    transform = mesh.transform[triangle]
+    first = np.einsum("nij,nj->ni", transform[:, :2], places - transform[:, 2])
+    share = np.concatenate([first, 1 - first.sum(axis=1, keepdims=True)], axis=1)
+    rows = np.repeat(np.flatnonzero(good), 3)
+    linear = _matrix(rows, corners[good].ravel(), share[good].ravel(), _cells(target, source))
+    return sparse.csr_array(linear + sparse.diags_array(np.where(good, 0.0, 1.0)) @ fallback)
+
+
+def nearest(source, target):
+    """Weight 1 of the nearest centre, where it is no farther than the corners of its cell."""
+    places = target.centres.reshape(-1, 2)
+    usable = np.flatnonzero(np.isfinite(source.radius) & np.isfinite(source.centres).all(-1).ravel())
+    known = np.flatnonzero(np.isfinite(places).all(axis=1))
+    distance, index = KDTree(source.centres.reshape(-1, 2)[usable]).query(places[known])
+    index = usable[index]
+    inside = distance <= source.radius[index]
+    return _matrix(known[inside], index[inside], np.ones(inside.sum()), _cells(target, source))

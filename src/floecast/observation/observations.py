@@ -1,0 +1,149 @@
+"""Observations of every kind in one pytree."""
+
+import dataclasses
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float, Int
+
+from floecast.core.errors import InputError
+
+KINDS = ("concentration", "thickness", "drift_u", "drift_v")
+"""Kinds by their index: concentration [1], thickness over the ice [m], drift along the grid's
+axes [m/s]."""
+
+FLAGS = {
+    "pole_hole": 1,
+    "near_coast": 2,
+    "out_of_range": 4,
+    "failed_gross_check": 8,
+    "suspect": 16,
+}
+"""Bits of `Observations.flag`; 0 is good."""
+
+
+class Observations(eqx.Module):
+    """Observations with their errors, places, times and footprints; arrays along ``p``.
+
+    Parameters
+    ----------
+    value, error_std : (p,) array
+        What was measured and its standard error, in the unit of the kind.
+    kind : (p,) int array
+        Index into `KINDS`.
+    group : (p,) int array
+        Observations with the same positive number share a correlated error; 0 is independent.
+    x, y : (p,) array
+        Centre on the grid's projected plane [m].
+    time, span : (p,) int array
+        Centre of the averaging span [s since 2000-01-01], and its length [s].
+    cell : (p, k) int array
+        Footprint: flat index ``j * nx + i`` of the grid cells seen.
+    weight : (p, k) array
+        Share of each cell; the sum over k is 1.
+    flag : (p,) int array
+        Bits of `FLAGS`; 0 is good.
+    """
+
+    value: Float[np.ndarray, "p"]
+    error_std: Float[np.ndarray, "p"]
+    kind: Int[np.ndarray, "p"]
+    group: Int[np.ndarray, "p"]
+    x: Float[np.ndarray, "p"]
+    y: Float[np.ndarray, "p"]
+    time: Int[np.ndarray, "p"]
+    span: Int[np.ndarray, "p"]
+    cell: Int[np.ndarray, "p k"]
+    weight: Float[np.ndarray, "p k"]
+    flag: Int[np.ndarray, "p"]
+
+    @property
+    def size(self):
+        """Number of observations."""
+        return self.value.shape[0]
+
+    @property
+    def position(self):
+        """Centres ``(p, 2)`` on the projected plane [m]."""
+        return np.stack([self.x, self.y], axis=-1)
+
+    def select(self, keep):
+        """Those where `keep`, a ``(p,)`` bool or index array, says so."""
+        return Observations(**{name: field[keep] for name, field in self._arrays().items()})
+
+    def of_kind(self, name):
+        """Those of one of `KINDS`."""
+        return self.select(np.asarray(self.kind) == KINDS.index(name))
+
+    def good(self):
+        """Those without a flag."""
+        return self.select(np.asarray(self.flag) == 0)
+
+    def replace(self, **fields):
+        """The same with other values for some fields."""
+        return dataclasses.replace(self, **fields)
+
+    @staticmethod
+    def concatenate(parts):
+        """All observations of several sets; footprints are padded with cells of weight 0."""
+        parts = list(parts)
+        if not parts:
+            raise InputError("no observations to join")
+        width = max(part.cell.shape[1] for part in parts)
+
+        def padded(name, part):
+            field = np.asarray(getattr(part, name))
+            if field.ndim == 1:
+                return field
+            return np.pad(field, ((0, 0), (0, width - field.shape[1])))
+
+        return Observations(
+            **{name: np.concatenate([padded(name, part) for part in parts])
+               for name in parts[0]._arrays()}
+        )
+
+    def _arrays(self):
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def observations(kind, value, error_std, x, y, time, cell, weight, *, span=0, group=0, flag=0):
+    """Observations of one kind, checked; scalars stand for all.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    value, error_std, x, y, time, cell, weight, span, group, flag
+        As in `Observations`; all but `cell` and `weight` may be scalars if `value` is an array.
+
+    Returns
+    -------
+    Observations
+
+    Raises
+    ------
+    InputError
+        If the kind is unknown, a value is not finite, an error is not positive, or the weights of
+        a footprint do not sum to 1.
+    """
+    if kind not in KINDS:
+        raise InputError(f"no observations of kind {kind!r}; there are {', '.join(KINDS)}")
+    value = np.atleast_1d(np.asarray(value, float))
+
+    def along(field, dtype):
+        return np.broadcast_to(np.asarray(field, dtype), value.shape).copy()
+
+    made = Observations(
+        value=value, error_std=along(error_std, float), kind=along(KINDS.index(kind), np.int32),
+        group=along(group, np.int32), x=along(x, float), y=along(y, float),
+        time=along(time, np.int64), span=along(span, np.int64),
+        cell=np.asarray(cell, np.int32).reshape(value.size, -1),
+        weight=np.asarray(weight, float).reshape(value.size, -1), flag=along(flag, np.int32),
+    )
+    if not np.isfinite(made.value).all():
+        raise InputError(f"{np.sum(~np.isfinite(made.value))} {kind} values are not finite")
+    if not (made.error_std > 0).all():
+        raise InputError(f"{np.sum(~(made.error_std > 0))} {kind} errors are not positive")
+    if not np.allclose(made.weight.sum(axis=1), 1.0, atol=1e-6):
+        raise InputError(f"the footprint weights of {kind} must sum to 1 for each observation")
+    return made

@@ -1,0 +1,60 @@
+"""A typical Arctic ice cover for a time of year: where idealised runs start."""
+
+import numpy as np
+
+from floecast.core.calendar import year_fraction
+from floecast.core.state import IceState
+
+_LONGITUDE = np.array([-180, -165, -150, -125, -100, -80, -60, -50, -42, -30, -20, -10, 0, 10, 20, 30, 45,
+                       60, 75, 100, 130, 145, 160, 170, 180])
+_MARCH = np.array([60.5, 60, 58, 55, 50, 50, 56, 60, 63, 67, 70, 73, 76.5, 79.5, 79.5, 77.5, 76,
+                   70, 66, 60, 52, 50, 54, 59, 60.5])
+_SEPTEMBER = np.array([74, 74.5, 74, 72.5, 70, 75, 79, 81, 82, 80, 78, 79.5, 80.5, 81.5, 82, 82, 82,
+                       82, 81.5, 80, 78.5, 77.5, 75.5, 74.5, 74])
+_MARCH_MAXIMUM = 0.19
+"""Year fraction of the maximum extent, about 10 March."""
+
+
+def typical_state(grid, time):
+    """Ice at rest with a typical edge and thickness for the season.
+
+    Parameters
+    ----------
+    grid : Grid
+        With latitudes and longitudes.
+    time : int
+        Seconds since 2000-01-01.
+
+    Returns
+    -------
+    IceState
+
+    Notes
+    -----
+    The latitude of the edge at each longitude is read by eye off charts of the mean March and
+    September extent (Sea Ice Index, Fetterer et al. 2017, doi:10.7265/N5K072F8) and blended with
+    a cosine through the year. Thickness is largest off northern Greenland and the Canadian
+    Archipelago and falls off towards Siberia and the edge, as in the climatology of CryoSat-2 and
+    SMOS (Ricker et al. 2017, doi:10.5194/tc-11-1607-2017). A start for a spin-up, not a climatology.
+    """
+    winter = 0.5 + 0.5 * np.cos(2 * np.pi * (year_fraction(time) - _MARCH_MAXIMUM))
+    knots = winter * _MARCH + (1 - winter) * _SEPTEMBER
+    longitude = (grid.longitude + 180.0) % 360.0 - 180.0
+    inside = grid.latitude - np.interp(longitude, _LONGITUDE, knots)
+    concentration = 0.99 / (1.0 + np.exp(-np.clip(4.0 * inside, -50, 50)))
+    concentration = np.where(concentration > 0.02, concentration, 0.0)
+    from_thickest = _distance(grid, 84.0, -60.0)
+    old_ice = 1.6 * np.exp(-((from_thickest / 900e3) ** 2))
+    pack = 1.0 + 0.7 * winter
+    thickness = (pack + old_ice) * (0.25 + 0.75 * np.clip(inside / 7.0, 0.0, 1.0))
+    snow_depth = 0.25 * winter * np.clip(inside / 7.0, 0.2, 1.0)
+    return IceState.at_rest(grid, concentration, thickness, snow_depth)
+
+
+def _distance(grid, latitude, longitude):
+    to_radians = np.radians
+    phi, there = to_radians(grid.latitude), to_radians(latitude)
+    cosine = np.sin(phi) * np.sin(there) + np.cos(phi) * np.cos(there) * np.cos(
+        to_radians(grid.longitude - longitude)
+    )
+    return 6371e3 * np.arccos(np.clip(cosine, -1.0, 1.0))

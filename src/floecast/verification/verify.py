@@ -1,0 +1,101 @@
+"""Verify one ensemble forecast beside baselines."""
+
+import numpy as np
+
+from floecast.core.errors import InputError
+from floecast.core.variables import ICE_EDGE
+from floecast.verification.baselines import climatology as climatology_forecast
+from floecast.verification.baselines import persistence
+from floecast.verification.systems import score_systems
+
+BASELINES = ("persistence", "climatology")
+
+
+def verify(
+    forecast,
+    truth,
+    *,
+    baselines=("persistence",),
+    initial=None,
+    climatology=None,
+    regions=None,
+    seed=0,
+):
+    """Scores of a forecast and of baselines, at every lead.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        Members that failed are left out.
+    truth : dict or state
+        Variable to ``(lead, y, x)`` at the leads of the forecast, NaN where not observed; or a
+        state with such leaves, of which concentration and ice volume are scored.
+    baselines : sequence of str
+        Of ``persistence`` and ``climatology``.
+    initial : dict, optional
+        Variable to the ``(y, x)`` field that persists; the mean of the forecast at lead 0 if left
+        out.
+    climatology : dict, optional
+        Variable to the normal field ``(y, x)``; needed for that baseline.
+    regions : dict, optional
+        Name to bool ``(y, x)`` or ``(lead, y, x)``. If left out: ``arctic`` (the whole ocean) and
+        ``ice`` (where the truth has at least 15 % at that lead).
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Scorecard
+
+    Raises
+    ------
+    InputError
+        If a baseline is unknown or lacks its field, or shapes do not fit.
+    """
+    if not isinstance(truth, dict):
+        truth = {"concentration": truth.concentration, "ice_volume": truth.ice_volume}
+    members = {
+        name: np.moveaxis(np.asarray(getattr(forecast.ensemble, name))[forecast.healthy], 0, 1)
+        for name in truth
+    }
+    count = len(forecast.time)
+    systems = {"forecast": members}
+    for name in baselines:
+        if name == "persistence":
+            kept = initial or {v: field[0].mean(axis=0) for v, field in members.items()}
+            systems[name] = {v: persistence(field, count) for v, field in kept.items()}
+        elif name == "climatology" and climatology is not None:
+            systems[name] = {v: climatology_forecast(f, count) for v, f in climatology.items()}
+        elif name == "climatology":
+            raise InputError("the baseline climatology needs its fields: climatology={name: field}")
+        else:
+            raise InputError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
+    return score(systems, truth, forecast.grid, forecast.lead_hours, regions=regions, seed=seed)
+
+
+def score(systems, truth, grid, lead_hours, *, regions=None, seed=0):
+    """Scores of systems given as fields; `regions` as in `verify`, the rest as in `score_systems`.
+
+    Returns
+    -------
+    Scorecard
+    """
+    if regions is None:
+        regions = default_regions(truth, grid)
+    return score_systems(
+        systems,
+        truth,
+        area=grid.area,
+        mask=grid.mask_t,
+        lead_hours=lead_hours,
+        regions=regions,
+        rng=np.random.default_rng(seed),
+    )
+
+
+def default_regions(truth, grid):
+    """``arctic``: the whole ocean; ``ice``: where the true concentration is 15 % or more."""
+    regions = {"arctic": np.asarray(grid.mask_t)}
+    if "concentration" in truth:
+        regions["ice"] = np.nan_to_num(truth["concentration"]) >= ICE_EDGE
+    return regions

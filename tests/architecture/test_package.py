@@ -1,0 +1,57 @@
+"""The public names of the package."""
+
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import floecast
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_version():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert floecast.__version__ == version("floecast") == project["version"]
+
+
+@pytest.mark.parametrize("name", floecast.__all__)
+def test_public_name(name):
+    assert getattr(floecast, name) is not None
+    assert name in dir(floecast)
+
+
+def test_no_name_twice():
+    assert len(set(floecast.__all__)) == len(floecast.__all__)
+
+
+def test_unknown_name():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        floecast.nonsense  # noqa: B018
+
+
+def test_forecast_calls_the_function(monkeypatch):
+    def forecast(*args, **kwargs):
+        return args, kwargs
+
+    monkeypatch.setattr(import_module("floecast.forecast.ensemble"), "forecast", forecast)
+    assert floecast.forecast("model", days=2) == (("model",), {"days": 2})
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "pass",
+        "import floecast.forecast",
+        "import floecast.forecast.ensemble",
+        "from floecast import Forecast",
+        "from floecast import forecast",
+    ],
+)
+def test_forecast_is_callable_whatever_is_imported_first(first):
+    code = f"{first}\nimport floecast\nassert callable(floecast.forecast)"
+    subprocess.run([sys.executable, "-c", code], check=True)

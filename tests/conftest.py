@@ -1,0 +1,67 @@
+"""What every test starts from: float64, strict broadcasting, no screen, no network."""
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+os.environ["MPLBACKEND"] = "Agg"
+
+import hypothesis
+import jax
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+hypothesis.settings.register_profile("floecast", deadline=None)  # the first example compiles
+hypothesis.settings.load_profile("floecast")
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+class NetworkUsed(AssertionError):
+    """A test tried to reach another machine."""
+
+
+def _is_local(address):
+    if not isinstance(address, tuple):  # a Unix socket
+        return True
+    host = address[0]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network():
+    """Let sockets connect to this machine only."""
+
+    def guarded(connect):
+        def checked(self, address):
+            if not _is_local(address):
+                raise NetworkUsed(f"a test tried to connect to {address}")
+            return connect(self, address)
+
+        return checked
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Folder of real data, from FLOECAST_DATA or beside the repository; skips where absent."""
+    folder = Path(os.environ.get("FLOECAST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data: {folder} does not exist (FLOECAST_DATA names the folder)")
+    return folder
+
+
+@pytest.fixture
+def key():
+    """A fixed random key."""
+    return jax.random.key(20260101)

@@ -1,0 +1,77 @@
+import json
+
+import pytest
+
+from floecast.core.errors import InputError
+from floecast.io.run_folder import RunFolder, input_record, read_manifest, write_text
+
+CONFIG = {"name": "case", "seed": 1, "analysis": {"half_width_km": 300.0}}
+
+
+def finish(folder, stage="first", text="product", note=None):
+    with folder.stage(stage, ["a.txt"]) as noted:
+        write_text(folder.file("a.txt"), text)
+        if note:
+            noted["notes"].append(note)
+
+
+def test_a_finished_stage_is_done_and_remembered(tmp_path):
+    finish(RunFolder(tmp_path / "run", CONFIG))
+    again = RunFolder(tmp_path / "run", CONFIG)
+    assert again.done("first") and not again.done("second")
+
+
+def test_a_stage_that_fails_is_not_done_and_the_manifest_stays(tmp_path):
+    folder = RunFolder(tmp_path / "run", CONFIG)
+    before = (tmp_path / "run" / "manifest.json").read_bytes()
+    with pytest.raises(RuntimeError), folder.stage("first", ["a.txt"]):
+        raise RuntimeError
+    assert not folder.done("first")
+    assert (tmp_path / "run" / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("harm", ["change", "delete"])
+def test_harmed_products_are_not_done(tmp_path, harm):
+    folder = RunFolder(tmp_path / "run", CONFIG)
+    finish(folder)
+    product = folder.file("a.txt")
+    product.write_text("other") if harm == "change" else product.unlink()
+    assert not RunFolder(tmp_path / "run", CONFIG).done("first")
+
+
+def test_another_configuration_is_refused_by_key(tmp_path):
+    finish(RunFolder(tmp_path / "run", CONFIG))
+    other = {**CONFIG, "analysis": {"half_width_km": 200.0}}
+    with pytest.raises(InputError, match="analysis.half_width_km is 300.0 there and 200.0 here"):
+        RunFolder(tmp_path / "run", other)
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(InputError, match="is not a run"):
+        RunFolder(tmp_path, CONFIG)
+    assert [file.name for file in tmp_path.iterdir()] == ["precious.txt"]
+
+
+def test_notes_of_a_stage_done_again_replace_the_old_ones(tmp_path):
+    folder = RunFolder(tmp_path / "run", CONFIG)
+    finish(folder, note="old")
+    finish(folder, note="new")
+    finish(folder, stage="second", note="new")
+    assert read_manifest(folder.path)["notes"] == ["new"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"name": "x"})])
+def test_damaged_manifest_is_named(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(InputError, match="manifest.json"):
+        read_manifest(tmp_path)
+
+
+def test_inputs_are_named_below_the_data_folder(tmp_path):
+    file = tmp_path / "product" / "file.nc"
+    file.parent.mkdir()
+    file.write_bytes(b"abc")
+    record = input_record(file, tmp_path)
+    assert record["path"] == "product/file.nc" and record["bytes"] == 3
+    assert record["sha256"].startswith("ba7816bf")

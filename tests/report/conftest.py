@@ -1,0 +1,159 @@
+"""A made-up run folder, smooth but plausible, for looking at the report."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from floecast.core.grid import Grid
+
+START = np.datetime64("2015-01-01T00:00:00", "ns")
+SYSTEMS = {"forecast": 0.6, "persistence": 1.0, "damped_anomaly": 0.85, "climatology": 1.3}
+
+
+def ice(grid, shift=0.0, thicker=1.0):
+    """Concentration and thickness with a wavy edge, `shift` degrees further south."""
+    east = np.radians(grid.longitude)
+    edge = 63 - shift + 14 * np.exp(-((grid.longitude - 15) / 40) ** 2) + np.sin(7 * east + shift)
+    concentration = 1 / (1 + np.exp(-(grid.latitude - edge) * 1.4))
+    concentration = np.where(concentration < 0.01, 0.0, concentration)
+    export = np.exp(-(((grid.x[None] + 5e5) / 9e5) ** 2 + ((grid.y[:, None] + 8e5) / 6e5) ** 2))
+    return concentration, thicker * concentration * (0.5 + 2.5 * export + (grid.latitude > 80))
+
+
+def dataset(grid, fields, **coordinates):
+    """Fields on the grid, masked on land, in the manner of the products of a run."""
+    leading = ("time",) if "time" in coordinates and coordinates["time"].ndim else ()
+    data = {
+        name: ((*leading, "y", "x"), np.where(grid.mask_t, value, np.nan).astype("f4"))
+        for name, value in fields.items()
+    }
+    data["crs"] = ((), 0, {"grid_mapping_name": "polar_stereographic"})
+    return xr.Dataset(
+        data,
+        coords={
+            "y": grid.y, "x": grid.x, **coordinates,
+            "latitude": (("y", "x"), grid.latitude), "longitude": (("y", "x"), grid.longitude),
+        },
+    )
+
+
+def write_analysis(folder, grid):
+    background, analysis = ice(grid, 1.5, 1.3), ice(grid)
+    fields = {}
+    for index, name in enumerate(("concentration", "thickness")):
+        fields |= {
+            name: analysis[index], f"{name}_background": background[index],
+            f"{name}_increment": analysis[index] - background[index],
+            f"{name}_spread": 0.1 * analysis[index],
+        }
+    dataset(grid, fields, time=np.array(START)).to_netcdf(folder / "analysis.nc")
+
+
+def leads(grid, days, drift, hasty=1.0):
+    """Fields of ``(lead, y, x)`` whose edge moves south with the lead."""
+    concentration, thickness = map(
+        np.stack, zip(*(ice(grid, 0.3 * hasty * day, 1 + 0.01 * day) for day in range(days + 1)),
+                      strict=True)
+    )
+    day = np.arange(days + 1.0)[:, None, None]
+    return {
+        "concentration": concentration, "thickness": thickness,
+        "concentration_spread": 0.05 * np.sqrt(day + 1) * 4 * concentration * (1 - concentration),
+        "probability_of_ice": 1 / (1 + np.exp(-(concentration - 0.15) / 0.08)),
+        "u": -drift * grid.y[:, None] / 3e6 + 0 * concentration,
+        "v": drift * grid.x / 3e6 + 0 * concentration,
+    }
+
+
+def write_forecast(folder, grid, days, twin):
+    times = START + np.arange(days + 1) * np.timedelta64(1, "D")
+    product = dataset(grid, leads(grid, days, 0.3), time=times)
+    product["forecast_reference_time"] = START
+    product.to_netcdf(folder / "forecast.nc")
+    truth = leads(grid, days, 0.3, hasty=1.8)
+    names = ("concentration", "thickness") if twin else ("concentration",)
+    truth = {name: truth[name].copy() for name in names}
+    if not twin:
+        truth["concentration"][1] = np.nan
+    dataset(grid, truth, time=times).to_netcdf(folder / "verification.nc")
+
+
+def write_observations(folder, grid):
+    rng = np.random.default_rng(1)
+    concentration, thickness = (np.where(grid.mask_t, field, 0) for field in ice(grid))
+    rows, columns = np.nonzero(thickness > 0.5)
+    picked = rng.choice(len(rows), min(400, len(rows)), replace=False)
+    rows, columns = rows[picked], columns[picked]
+    kind = (np.arange(len(rows)) % 4 > 0).astype("i1")
+    true = np.where(kind, thickness[rows, columns], concentration[rows, columns])
+    error, spread = np.where(kind, 0.3, 0.1), np.where(kind, 0.15 * true, 0.02)
+    columns_of = {
+        "value": true + error * rng.standard_normal(len(true)), "error_std": error, "kind": kind,
+        "x": grid.x[columns], "y": grid.y[rows], "flag": 0 * kind,
+        "assimilated": (np.arange(len(rows)) % 3 > 0).astype("i1"),
+        "background": true + spread * rng.standard_normal(len(true)), "background_spread": spread,
+        "analysis": true + 0.5 * spread * rng.standard_normal(len(true)),
+        "analysis_spread": 0.5 * spread,
+    }
+    xr.Dataset({name: ("obs", column) for name, column in columns_of.items()}).to_netcdf(
+        folder / "observations.nc"
+    )
+
+
+def scorecard(days, twin):
+    """Rows in which the forecast wins from the second day on."""
+    rows = []
+
+    def add(system, variable, score, region, lead, value):
+        rows.append({
+            "system": system, "variable": variable, "score": score, "region": region,
+            "lead_hours": lead, "value": value, "low": 0.9 * value, "high": 1.1 * value, "n": 40,
+        })
+
+    for system, value in (("analysis", 0.31), ("background", 0.55), ("climatology", 0.48)):
+        add(system, "thickness", "rmse", "withheld", 0, value)
+        add(system, "thickness", "bias", "withheld", 0, value / 5)
+    scale = {("concentration", "rmse"): 0.06, ("concentration", "iiee"): 350.0}
+    scale |= {("thickness", "rmse"): 0.2} if twin else {}
+    for (variable, score), size in scale.items():
+        for system, factor in SYSTEMS.items():
+            for day in range(1, days + 1):
+                add(system, variable, score, "all", 24 * day, size * (factor * np.sqrt(day) + 0.3))
+    for day in range(1, days + 1):
+        add("forecast", "concentration", "spread_skill", "all", 24 * day, 0.8 + 0.02 * day)
+    return rows
+
+
+def write_manifest(folder, title, twin, **more):
+    manifest = {
+        "name": "winter-2015", "created": "2026-11-22T12:00:00Z", "seed": 7,
+        "config": {"title": title, "background": {"source": "twin" if twin else "files"},
+                   "ensemble": {"members": 40}},
+        "versions": {"floecast": "0.1.0", "jax": "0.10.2"},
+        "machine": {"cpu": "a processor", "cores": 2},
+        "inputs": [{"path": "ice_conc.nc", "sha256": "ab" * 32, "bytes": 1234567}],
+        "stages": [{"name": "analysis", "seconds": 12.3, "status": "done"},
+                   {"name": "forecast", "seconds": 65.4, "status": "done"}],
+        "peak_memory_mb": 812.5,
+        "warnings": ["2 of 40 members failed and were left out"],
+        "notes": ["the weather is known to the forecast only in its climatology"],
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest | more))
+
+
+@pytest.fixture
+def make_folder(tmp_path):
+    """Function that writes a run folder and returns its path."""
+
+    def make(preset="arctic100", days=2, title="Winter 2015", twin=True, folder=tmp_path, **more):
+        grid = Grid.preset(preset)
+        write_analysis(folder, grid)
+        write_forecast(folder, grid, days, twin)
+        write_observations(folder, grid)
+        write_manifest(folder, title, twin, **more)
+        (folder / "scorecard.json").write_text(json.dumps(scorecard(days, twin)))
+        return folder
+
+    return make

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from floecast.config import STARTING_CONFIG, Config, load_config, make_config
+from floecast.core.errors import InputError
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_examples_are_valid_and_survive_a_round_trip(example):
+    config = load_config(example)
+    again = make_config(yaml.safe_load(yaml.safe_dump(config.model_dump(mode="json"))))
+    assert again == config
+
+
+def test_overrides_reach_nested_keys():
+    config = load_config(EXAMPLES / "twin.yaml", ["analysis.half_width_km=250", "grid=arctic100"])
+    assert config.analysis.half_width_km == 250 and config.grid == "arctic100"
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("analysis.half_with_km=250", "analysis.half_with_km"),
+        ("grid=arctic10", "grid"),
+        ("forecast.days=0", "forecast.days"),
+        ("forecast.days=many", "forecast.days"),
+        ("name=../elsewhere", "name"),
+        ("weather.knowledge=perfect", "weather.knowledge"),
+        ("no-equals-sign", "a.b=value"),
+        ("name.deeper=1", "not a section"),
+    ],
+)
+def test_wrong_values_are_named(override, named):
+    with pytest.raises(InputError, match=named) as caught:
+        load_config(EXAMPLES / "twin.yaml", [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_sections_that_do_not_fit_each_other_are_refused():
+    with pytest.raises(InputError, match="twin background"):
+        make_config({**STARTING_CONFIG, "observations": [
+            {"file": "a.nc", "start": "2015-01-01", "end": "2015-01-02"}]})
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "a: [", "!!python/object/apply:os.system ['true']"])
+def test_files_that_are_not_configurations_give_one_line(tmp_path, text):
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError, match="config.yaml") as caught:
+        load_config(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_key_of_the_schema_has_a_description_or_a_plain_meaning():
+    plain = {"name", "title", "seed", "grid", "source", "background", "ensemble", "model", "observations",
+             "analysis", "weather", "forecast", "verification", "members", "days"}
+    schema = Config.model_json_schema()
+    sections = [schema, *schema["$defs"].values()]
+    silent = {key for section in sections for key, entry in section.get("properties", {}).items()
+              if "description" not in entry}
+    assert silent <= plain

@@ -57,11 +57,15 @@ class EnsembleSection(Section):
     """How the initial ensemble is spread around the background."""
 
     members: Members = 40
-    thickness_error: Fraction = Field(0.35, description="relative to the thickness [1]")
-    thickness_floor: Positive = Field(0.15, description="added error of thin ice [m]")
-    thickness_length_km: Positive = Field(300.0, description="decorrelation length [km]")
-    concentration_error: Fraction = Field(0.15, description="in the marginal ice zone [1]")
-    concentration_length_km: Positive = Field(200.0, description="decorrelation length [km]")
+    displacement_km: Positive = Field(75.0, description="of the ice from its true place [km]")
+    displacement_length_km: Positive = Field(200.0, description="correlation length [km]")
+    thickness_floor: Positive = Field(0.1, description="thickness error of thin ice [m]")
+    thickness_share: Fraction = Field(0.25, description="thickness error over thickness [1]")
+    thickness_lengths_km: tuple[Positive, ...] = Field(
+        (120.0, 350.0), min_length=1, description="correlation lengths, of equal variance [km]"
+    )
+    concentration: Fraction = Field(0.1, description="error at half cover [1]")
+    concentration_length_km: Positive = Field(150.0, description="correlation length [km]")
 
 
 class FileObservations(Section):
@@ -92,6 +96,9 @@ class AnalysisSection(Section):
     )
     inflation: Annotated[float, Field(ge=1)] = Field(1.05, description="of prior anomalies [1]")
     relaxation: Fraction = Field(0.3, description="of the spread to the prior's (RTPS) [1]")
+    shared_error: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.5, description="share of the error variance common to a group of observations [1]"
+    )
     gross_check: Positive = Field(5.0, description="rejected beyond this many standard deviations")
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 from floecast.core.grid import Grid
 
 START = np.datetime64("2015-01-01T00:00:00", "ns")
-SYSTEMS = {"forecast": 0.6, "persistence": 1.0, "damped_anomaly": 0.85, "climatology": 1.3}
+SYSTEMS = {"forecast": 0.6, "persistence": 1.0, "free run": 0.85, "my model": 1.3}
 
 
 def ice(grid, shift=0.0, thicker=1.0):
@@ -60,6 +60,7 @@ def leads(grid, days, drift, hasty=1.0):
     day = np.arange(days + 1.0)[:, None, None]
     return {
         "concentration": concentration, "thickness": thickness,
+        "ice_volume": concentration * thickness,
         "concentration_spread": 0.05 * np.sqrt(day + 1) * 4 * concentration * (1 - concentration),
         "probability_of_ice": 1 / (1 + np.exp(-(concentration - 0.15) / 0.08)),
         "u": -drift * grid.y[:, None] / 3e6 + 0 * concentration,
@@ -73,7 +74,7 @@ def write_forecast(folder, grid, days, twin):
     product["forecast_reference_time"] = START
     product.to_netcdf(folder / "forecast.nc")
     truth = leads(grid, days, 0.3, hasty=1.8)
-    names = ("concentration", "thickness") if twin else ("concentration",)
+    names = ("concentration", "ice_volume") if twin else ("concentration",)
     truth = {name: truth[name].copy() for name in names}
     if not twin:
         truth["concentration"][1] = np.nan
@@ -113,16 +114,19 @@ def scorecard(days, twin):
         })
 
     for system, value in (("analysis", 0.31), ("background", 0.55), ("climatology", 0.48)):
-        add(system, "thickness", "rmse", "withheld", 0, value)
-        add(system, "thickness", "bias", "withheld", 0, value / 5)
+        add(system, "thickness", "rmse", "withheld cells", 0, value)
+        add(system, "thickness", "bias", "withheld cells", 0, value / 5)
+        if system != "climatology":
+            add(system, "thickness", "consistency", "withheld cells", 0, 2 * value)
     scale = {("concentration", "rmse"): 0.06, ("concentration", "iiee"): 350.0}
-    scale |= {("thickness", "rmse"): 0.2} if twin else {}
+    scale |= {("ice_volume", "rmse"): 0.2} if twin else {}
     for (variable, score), size in scale.items():
         for system, factor in SYSTEMS.items():
             for day in range(1, days + 1):
-                add(system, variable, score, "all", 24 * day, size * (factor * np.sqrt(day) + 0.3))
+                value = size * (factor * np.sqrt(day) + 0.3)
+                add(system, variable, score, "arctic", 24 * day, value)
     for day in range(1, days + 1):
-        add("forecast", "concentration", "spread_skill", "all", 24 * day, 0.8 + 0.02 * day)
+        add("forecast", "concentration", "spread_skill", "arctic", 24 * day, 0.8 + 0.02 * day)
     return rows
 
 
@@ -143,11 +147,11 @@ def write_manifest(folder, title, twin, **more):
     (folder / "manifest.json").write_text(json.dumps(manifest | more))
 
 
-@pytest.fixture
-def make_folder(tmp_path):
-    """Function that writes a run folder and returns its path."""
+@pytest.fixture(scope="session")
+def make_run():
+    """Function that writes a run into a folder and returns it."""
 
-    def make(preset="arctic100", days=2, title="Winter 2015", twin=True, folder=tmp_path, **more):
+    def make(folder, preset="arctic100", days=2, title="Winter 2015", twin=True, **more):
         grid = Grid.preset(preset)
         write_analysis(folder, grid)
         write_forecast(folder, grid, days, twin)

@@ -1,1 +1,1 @@
-"""Data assimilation: ensemble methods that know nothing of ice."""
+"""Data assimilation: methods that know nothing of ice, and what adapts them to it."""

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from floecast.core.ensemble import healthy
 from floecast.core.errors import InputError
+from floecast.observation.observations import KINDS
 
 from .analysis import Analysis, Status
 from .bounds import AbstractControl, Unbounded
@@ -22,11 +23,12 @@ CHUNK = 256
 
 
 class _Whitened(NamedTuple):
-    """Innovations and anomalies over the error, and the group of each observation."""
+    """Innovations and anomalies over the error, and the group and kind of each observation."""
 
     innovation: Float[Array, "p"]
     anomalies: Float[Array, "p member"]
     group: Int[Array, "p"]
+    kind: Int[Array, "p"] | None
 
 
 class LETKF(eqx.Module):
@@ -43,11 +45,15 @@ class LETKF(eqx.Module):
         Variables in which the analysis is linear; the state itself by default.
     shared_error : float
         Share of the error variance that observations of one `group` have in common.
+    updates : mapping of str to sequence of str
+        Fields of the state that observations of each kind may change, a kind that is not named
+        none. What is left out are covariances that the ensemble is too small to know. Without it
+        every observation changes every field.
 
     Raises
     ------
     InputError
-        If `shared_error` is outside [0, 1).
+        If `shared_error` is outside [0, 1), or `updates` names an unknown kind.
 
     Notes
     -----
@@ -73,8 +79,15 @@ class LETKF(eqx.Module):
     inflation: Inflation = Inflation()
     control: AbstractControl = Unbounded()
     shared_error: float = 0.0
+    updates: tuple = eqx.field(
+        static=True, default=(),
+        converter=lambda named: tuple((kind, tuple(fields)) for kind, fields in dict(named).items()),
+    )
 
     def __check_init__(self):
+        unknown = [kind for kind, _ in self.updates if kind not in KINDS]
+        if unknown:
+            raise InputError(f"updates names {unknown[0]!r}; the kinds are {', '.join(KINDS)}")
         if not 0 <= self.shared_error < 1:
             raise InputError(f"shared_error must be in [0, 1), not {self.shared_error}")
 
@@ -173,21 +186,45 @@ class LETKF(eqx.Module):
         error = jnp.where(used, observations.error_std, 1.0)
         mean, anomalies = _split(jnp.where(used[None], equivalents, 0.0), good)
         innovation = jnp.where(used, observations.value, 0.0) - mean
-        group = jnp.asarray(observations.group)
         return _Whitened(
-            jnp.where(used, innovation / error, 0.0),
-            jnp.where(used[:, None], anomalies.T / error[:, None], 0.0),
-            group,
+            innovation / error,
+            anomalies.T / error[:, None],
+            jnp.asarray(observations.group),
+            jnp.asarray(observations.kind) if self.updates else None,
         )
 
     def _update(self, control, whitened, neighbours, good):
         """Control variables after the analysis of all columns in reach of an observation."""
         leaves, structure = jax.tree.flatten(control)
-        rows = [leaf.reshape(leaf.shape[0], self._count(), -1) for leaf in leaves]
-        joined = jnp.concatenate(rows, axis=-1)
+        updated = list(leaves)
+        for numbers, kinds in self._blocks(control):
+            rows = [leaves[i].reshape(leaves[i].shape[0], self._count(), -1) for i in numbers]
+            new = self._update_block(jnp.concatenate(rows, -1), kinds, whitened, neighbours, good)
+            ends = np.cumsum([row.shape[-1] for row in rows])[:-1]
+            for i, part in zip(numbers, jnp.split(new, ends, axis=-1), strict=True):
+                updated[i] = part.reshape(leaves[i].shape)
+        return jax.tree.unflatten(structure, updated)
+
+    def _blocks(self, control):
+        """Leaves that see the same kinds of observations, with these kinds (None for all)."""
+        if not self.updates:
+            return [(range(len(jax.tree.leaves(control))), None)]
+        allowed, blocks = dict(self.updates), {}
+        for number, (path, _) in enumerate(jax.tree.leaves_with_path(control)):
+            name = jax.tree_util.keystr(path[-1:], simple=True)
+            kinds = tuple(i for i, kind in enumerate(KINDS) if name in allowed.get(kind, ()))
+            blocks.setdefault(kinds, []).append(number)
+        return [(numbers, kinds) for kinds, numbers in blocks.items() if kinds]
+
+    def _update_block(self, rows, kinds, whitened, neighbours, good):
+        """Members ``(member, column, ...)`` of some leaves, given some kinds of observations."""
+        taper = jnp.asarray(neighbours.taper, rows.dtype)
+        if kinds is not None:
+            seen = jnp.any(whitened.kind[:, None] == jnp.array(kinds)[None], axis=-1)
+            taper = jnp.where(seen[neighbours.index], taper, 0.0)
 
         def column(where, index, taper):
-            mean, anomalies = _split(joined[:, where], good)
+            mean, anomalies = _split(rows[:, where], good)
             shift, transform = self._weights(
                 whitened, index, taper, neighbours.groups, jnp.sum(good)
             )
@@ -196,19 +233,12 @@ class LETKF(eqx.Module):
                 new = relax_to_prior_spread(new, anomalies, self.inflation.relaxation)
             return mean[None] + (shift @ anomalies)[None] + new
 
-        local = (neighbours.column, neighbours.index, neighbours.taper)
+        local = (neighbours.column, neighbours.index, taper)
         new = jax.lax.map(lambda one: column(*one), local, batch_size=CHUNK)
-        joined = joined.at[:, neighbours.column].set(jnp.swapaxes(new, 0, 1))
-        ends = np.cumsum([row.shape[-1] for row in rows])[:-1]
-        parts = jnp.split(joined, ends, axis=-1)
-        return jax.tree.unflatten(
-            structure,
-            [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)],
-        )
+        return rows.at[:, neighbours.column].set(jnp.swapaxes(new, 0, 1))
 
     def _weights(self, whitened, index, taper, groups, members):
         """Weights w of the mean and W of the anomalies in one column."""
-        taper = jnp.asarray(taper, whitened.innovation.dtype)
         member_of = whitened.group[index][:, None] == groups[None]
         shared = self.shared_error * jnp.any(member_of, axis=1)
         own = jnp.sqrt(taper / (1 - shared))

@@ -33,7 +33,7 @@ class Forcing(eqx.Module):
         [kg/m2/s].
     """
 
-    time: Int[Array, "time"]
+    time: Int[Array, " time"]
     wind_u: Float[Array, "time y x"] | None = None
     wind_v: Float[Array, "time y x"] | None = None
     air_temperature: Float[Array, "time y x"] | None = None
@@ -66,16 +66,17 @@ class Forcing(eqx.Module):
         Forcing
             With two times.
         """
-        wanted = jnp.stack([jnp.asarray(start), jnp.asarray(end)])
-        if self.time.shape[0] == 1:
+        wanted, time = jnp.stack([jnp.asarray(start), jnp.asarray(end)]), jnp.asarray(self.time)
+        if time.shape[0] == 1:
             after = before = jnp.zeros(2, int)
         else:
-            after = jnp.clip(jnp.searchsorted(self.time, wanted), 1, self.time.shape[0] - 1)
+            after = jnp.clip(jnp.searchsorted(time, wanted), 1, time.shape[0] - 1)
             before = after - 1
-        span = jnp.maximum(self.time[after] - self.time[before], 1)
-        fraction = jnp.clip((wanted - self.time[before]) / span, 0.0, 1.0)[:, None, None]
+        span = jnp.maximum(time[after] - time[before], 1)
+        fraction = jnp.clip((wanted - time[before]) / span, 0.0, 1.0)[:, None, None]
 
         def sample(field):
+            field = jnp.asarray(field)
             weight = fraction.astype(field.dtype)
             return (1 - weight) * field[before] + weight * field[after]
 

@@ -17,7 +17,7 @@ AIR_DENSITY = 1.3
 WIND_RATIO, WIND_TURNING = 0.65, np.radians(25.0)
 """10 m wind over geostrophic wind [1], and its angle to the left of it, towards low pressure
 [rad]; over ice the ratio is 0.6 to 0.7, the angle 15 to 32 degrees (Overland and Davidson 1992,
-doi:10.3402/tellusa.v44i2.14941)."""
+Tellus 44A, 54-66)."""
 
 PERIOD = 12800e3
 """Of the travelling pressure waves along x and y [m]: twice the Arctic grids."""
@@ -29,7 +29,7 @@ PRESSURE_STD = 780.0
 """Standard deviation of sea-level pressure about its seasonal mean [Pa]."""
 WAVE_SCALE = 400e3
 """Scale l of the spectrum (1 + k^2 l^2)^-3 of pressure, a kinetic-energy spectrum of k^-3 [m]."""
-WAVE_SPEED = 3.8
+WAVE_SPEED = 4.0
 """Standard deviation of the phase speeds [m/s]."""
 MEMORY = 1.5 * DAY
 """Time in which air takes on the temperature of the place it has come to [s]."""
@@ -84,8 +84,8 @@ class SyntheticWeather(eqx.Module):
     snowfall follow from temperature and cloud.
     """
 
-    x: Float[Array, "nx"]
-    y: Float[Array, "ny"]
+    x: Float[Array, " nx"]
+    y: Float[Array, " ny"]
     latitude: Float[Array, "y x"]
     scale: Float[Array, "y x"]
     winter_temperature: Float[Array, "y x"]

@@ -35,7 +35,9 @@ def to_seconds(time):
     try:
         stamps = np.asarray(time, dtype="datetime64[s]")
     except ValueError:
-        raise InputError(f"{time!r} is not a date; write it as 2015-01-01 or 2015-01-01T12:00") from None
+        raise InputError(
+            f"{time!r} is not a date; write it as 2015-01-01 or 2015-01-01T12:00"
+        ) from None
     if np.isnat(stamps).any():
         raise InputError("a time is missing (NaT); every record needs its time")
     seconds = (stamps - EPOCH).astype(np.int64)
@@ -56,6 +58,6 @@ def year_fraction(seconds):
     """Position in the year, 0 at its start and 1 at its end, for seasonal cycles.
 
     The year is the mean Gregorian one of 365.2425 days counted from 2000-01-01, so that the
-    function is smooth and works on traced values; it is within a day of the calendar.
+    function is smooth and works on traced values; it is within one and a half days of the calendar.
     """
     return seconds / (365.2425 * DAY) % 1.0

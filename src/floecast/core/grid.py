@@ -160,4 +160,5 @@ class Grid(eqx.Module):
     def edges(self):
         """Faces of the cells on the projected plane, ``(nx + 1,)`` and ``(ny + 1,)`` [m]."""
         half = self.spacing / 2
-        return np.append(self.x - half, self.x[-1] + half), np.append(self.y - half, self.y[-1] + half)
+        x, y = self.x - half, self.y - half
+        return np.append(x, x[-1] + self.spacing), np.append(y, y[-1] + self.spacing)

@@ -24,7 +24,7 @@ class Trajectory(eqx.Module):
         The whole state at the last time, to go on from.
     """
 
-    time: Int[Array, "time"]
+    time: Int[Array, " time"]
     state: PyTree
     final: PyTree
 
@@ -62,7 +62,9 @@ def rollout(model, state, forcing, steps, *, key, start=None, save_every=1, obse
         If `steps` is not a positive multiple of `save_every`.
     """
     if steps < 1 or save_every < 1 or steps % save_every:
-        raise InputError(f"steps ({steps}) must be a positive multiple of save_every ({save_every})")
+        raise InputError(
+            f"steps ({steps}) must be a positive multiple of save_every ({save_every})"
+        )
     start = jnp.asarray(forcing.start if start is None else start)
     return _scan(model, state, forcing, steps // save_every, save_every, key, start, observe)
 

@@ -94,5 +94,6 @@ def check_state(state, grid):
             where = tuple(int(i) for i in bad[0])
             raise InputError(
                 f"{name} is {field[where]:g} at cell {where}, and bad in {len(bad)} cells; "
-                f"expected a finite value in [{variable.lower:g}, {variable.upper:g}] {variable.unit}"
+                f"expected a finite value in [{variable.lower:g}, {variable.upper:g}] "
+                f"{variable.unit}"
             )

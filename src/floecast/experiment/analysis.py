@@ -3,24 +3,27 @@
 import jax
 import numpy as np
 
-from floecast.core.calendar import DAY, to_seconds
+from floecast.core.calendar import to_seconds
+from floecast.core.ensemble import member
 from floecast.io.readers import read_observations
 from floecast.observation.observations import Observations
-from floecast.observation.quality_control import check_observations
+from floecast.observation.operators import observe
 from floecast.observation.sampling import sample_concentration, sample_thickness
 from floecast.observation.superob import superobservations
 
-from .files import read_ensemble, read_truth, write_analysis, write_ensemble, write_observations
-
-FILES = ["observations.nc", "analysis.nc", "analysis_ensemble.nc"]
-"""What the stage writes."""
+from . import files
 
 BLOCK = 100e3
 """Side of the blocks that are assimilated or withheld as a whole [m]."""
 
 
+def products(config):
+    """What the stage writes."""
+    return ["observations.nc", "analysis.nc", "analysis_ensemble.nc"]
+
+
 def make(case, noted):
-    """Write the files of this stage.
+    """Write the products of this stage.
 
     Parameters
     ----------
@@ -28,8 +31,89 @@ def make(case, noted):
     noted : dict
         Notes, warnings and inputs for the manifest.
     """
-    background = read_ensemble(case.folder.file("background_ensemble.nc"))
-    observations, withheld = _twin(case) if case.config.twin else _from_files(case, noted)
-    method = case.letkf()
-    everything = _seen(method, background, observations)
-    ...
+    background = files.read_states(case.folder.file("background_ensemble.nc"), case.grid)
+    observations, withheld = _from_twin(case) if case.config.twin else _from_files(case, noted)
+    checked = case.check(observations, background)
+    result = case.letkf().analyse(background, checked)
+    good = np.asarray(result.healthy)
+    before, after = (
+        jax.tree.map(lambda leaf: leaf[good], states) for states in (background, result.ensemble)
+    )
+    time = case.analysis_time
+    files.write_observations(
+        case.folder.file("observations.nc"), checked, withheld, case.grid,
+        background=lambda seen: equivalents(before, seen, case.grid),
+        analysis=lambda seen: equivalents(after, seen, case.grid),
+    )
+    files.write_analysis(case.folder.file("analysis.nc"), before, after, case.grid, time)
+    files.write_states(
+        case.folder.file("analysis_ensemble.nc"), after, case.grid, time,
+        title="Sea-ice analysis, members", members=True,
+    )
+    rejected = int(np.sum(checked.flag != 0))
+    noted["notes"].append(f"Analysis: {checked.size - rejected} observations used, {rejected} rejected.")
+
+
+def equivalents(ensemble, observations, grid):
+    """What each member shows in place of the observations, ``(member, p)``."""
+    return jax.vmap(lambda state: observe(state, observations, grid))(ensemble)
+
+
+def withheld_blocks(x, y):
+    """Which places lie in blocks kept for verification.
+
+    Parameters
+    ----------
+    x, y : (p,) array
+        On the projected plane [m].
+
+    Returns
+    -------
+    (p,) bool array
+        True in every second block along the rows of the checkerboard of 100 km blocks.
+    """
+    return np.floor(np.asarray(y) / BLOCK).astype(int) % 2 == 1
+
+
+def _split(observations, withhold):
+    kept = withheld_blocks(observations.x, observations.y) & withhold
+    return observations.select(~kept), observations.select(kept)
+
+
+def _from_twin(case):
+    truth = member(files.read_states(case.folder.file("truth.nc"), case.grid), 0)
+    section, time = case.config.observations, case.analysis_time
+    samples = []
+    if section.concentration:
+        key = case.key("observations", "concentration")
+        samples.append((sample_concentration(key, truth, case.grid, time), False))
+    if section.thickness:
+        key = case.key("observations", "thickness")
+        samples.append((sample_thickness(key, truth, case.grid, time), section.withhold))
+    return _joined(_split(*sample) for sample in samples)
+
+
+def _from_files(case, noted):
+    parts = []
+    for section in case.config.observations:
+        path = case.input(section.file, noted)
+        start, end = to_seconds(section.start), to_seconds(section.end)
+        observations = read_observations(path, case.grid, start=start, end=end)
+        if section.error is not None:
+            error = np.full(observations.size, section.error)
+            observations = observations.replace(error_std=error)
+        noted["notes"].append(
+            f"Observations: {observations.size} values of {section.file} from "
+            f"{section.start:%Y-%m-%d} to {section.end:%Y-%m-%d}, "
+            f"{int(np.sum(observations.flag != 0))} of them flagged in the product."
+        )
+        dense = observations.of_kind("concentration")
+        if dense.size:
+            observations = superobservations(dense, case.grid)
+        parts.append(_split(observations, section.withhold))
+    return _joined(parts)
+
+
+def _joined(parts):
+    used, withheld = zip(*parts, strict=True)
+    return Observations.concatenate(used), Observations.concatenate(withheld)

@@ -11,16 +11,25 @@ from floecast.forecast.ensemble import forecast
 from floecast.io.readers import read_thickness_field
 from floecast.simulator.typical_state import typical_state
 
+from . import files
 from .case import fill
-from .files import write_ensemble, write_truth
+from .forecast import failures
 
-UNKNOWN_THICKNESS = 0.5
-"""Of ice that the thickness field of the background does not have [m]: it has an ice edge of its
-own, and ice seen beyond it is young."""
+YOUNG_ICE = 0.3
+"""Thickness of ice that the model of the background does not have [m]: its edge differs from the
+observed one, and ice beyond it is young."""
+
+SNOW_SHARE = 0.1
+"""Snow depth over ice thickness where a background has no snow [1]."""
+
+
+def products(config):
+    """What the stage writes."""
+    return ["background_ensemble.nc", *["truth.nc"] * config.twin]
 
 
 def make(case, noted):
-    """Write ``background_ensemble.nc``, in twins also ``truth.nc``.
+    """Write the products of this stage.
 
     Parameters
     ----------
@@ -30,80 +39,58 @@ def make(case, noted):
     """
     if case.config.twin:
         _make_truth(case)
-    start = _twin_start(case) if case.config.twin else _file_start(case, noted)
+        start = typical_state(case.grid, case.background_time)
+    else:
+        start = _from_files(case, noted)
     check_state(start, case.grid)
-    section = case.config.ensemble
     ensemble = initial_ensemble(
-        case.key("background", "ensemble"),
-        start,
-        case.grid,
-        section.members,
-        thickness_error=section.thickness_error,
+        case.key("background", "ensemble"), start, case.grid, case.config.ensemble.members,
+        errors=case.initial_errors(),
     )
     days = (case.analysis_time - case.background_time) // calendar.DAY
     if days:
         run = forecast(
-            case.model(),
-            ensemble,
-            case.climatological_weather("background"),
-            days=days,
-            key=case.key("background", "model"),
-            start=case.background_time,
+            case.model(), ensemble, case.climatological_weather("background"), days=days,
+            key=case.key("background", "model"), start=case.background_time,
             progress=case.progress.advance,
         )
-        ensemble = jax.tree.map(lambda leaf: leaf[:, -1], run.ensemble)
-        _warn_of_failures(run.healthy, noted)
-    write_ensemble(case.folder.file("background_ensemble.nc"), ensemble, case.grid, case.analysis_time)
+        ensemble = jax.tree.map(lambda leaf: leaf[run.healthy, -1], run.ensemble)
+        noted["warnings"] += failures(run.healthy, "background")
+    files.write_states(
+        case.folder.file("background_ensemble.nc"), ensemble, case.grid, case.analysis_time,
+        title="Sea-ice background, members", members=True,
+    )
 
 
-def files(config):
-    """What the stage writes."""
-    return ["background_ensemble.nc", "truth.nc"] if config.twin else ["background_ensemble.nc"]
-
-
-def _file_start(case, noted):
+def _from_files(case, noted):
     section = case.config.background
     case.input(section.concentration, noted)
     concentration = case.initial_concentration
-    field = read_thickness_field(
-        case.input(section.thickness, noted), case.grid, time=case.background_time
-    )
-    thickness = fill(field, case.grid)
-    young = (concentration > 0) & ~(thickness > 0)
-    thickness = np.where(young, UNKNOWN_THICKNESS, thickness)
+    path = case.input(section.thickness, noted)
+    thickness = fill(read_thickness_field(path, case.grid, time=case.background_time), case.grid)
+    thickness = np.where((concentration > 0) & ~(thickness > 0), YOUNG_ICE, thickness)
     noted["notes"].append(
-        f"Background: {section.thickness} (thickness) with the concentration of "
-        f"{calendar.iso(case.background_time)[:10]}, then weather without knowledge of the real one "
-        f"until {calendar.iso(case.analysis_time)}."
+        f"Background: thickness of {section.thickness}, concentration of "
+        f"{calendar.iso(case.background_time)[:10]} from {section.concentration}, then weather "
+        f"drawn from a climatology until {calendar.iso(case.analysis_time)}."
     )
-    return IceState.at_rest(case.grid, concentration, thickness, 0.1 * thickness)
-
-
-def _twin_start(case):
-    return typical_state(case.grid, case.background_time)
+    return IceState.at_rest(case.grid, concentration, thickness, SNOW_SHARE * thickness)
 
 
 def _make_truth(case):
     model = case.truth_model()
     per_day = calendar.DAY // model.dt
-    spin_up = case.config.background.spin_up_days
-    weather, key = case.true_weather, case.key("truth", "model")
-    arguments = {"key": key, "save_every": per_day}
-    state = rollout(
-        model, _twin_start(case), weather, spin_up * per_day, start=case.background_time, **arguments
+    options = {"key": case.key("truth", "model"), "save_every": per_day}
+    start = rollout(
+        model, typical_state(case.grid, case.background_time), case.true_weather,
+        case.config.background.spin_up_days * per_day, start=case.background_time, **options,
     ).final
-    days = case.config.forecast.days
     later = rollout(
-        model, state, weather, days * per_day, start=case.analysis_time, **arguments
+        model, start, case.true_weather, case.config.forecast.days * per_day,
+        start=case.analysis_time, **options,
     ).state
-    truth = jax.tree.map(lambda first, rest: np.concatenate([first[None], rest]), state, later)
-    write_truth(case.folder.file("truth.nc"), truth, case.grid, case.leads)
-
-
-def _warn_of_failures(healthy, noted):
-    failed = np.flatnonzero(~healthy)
-    if failed.size:
-        noted["warnings"].append(
-            f"members {', '.join(str(m) for m in failed)} have values that are not finite and "
-            "are left out"
-        )
+    truth = jax.tree.map(lambda first, rest: np.concatenate([first[None], rest]), start, later)
+    files.write_states(
+        case.folder.file("truth.nc"), truth, case.grid, case.leads, title="Truth of a twin",
+        members=False,
+    )

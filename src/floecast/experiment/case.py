@@ -5,10 +5,14 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from scipy.spatial import cKDTree
 
+from floecast.assimilation.bounds import IceControl
+from floecast.assimilation.inflation import Inflation
+from floecast.assimilation.initial import InitialErrors
 from floecast.assimilation.kalman import LETKF
 from floecast.assimilation.localisation import GaspariCohn
 from floecast.atmosphere.weather import SyntheticWeather
@@ -120,27 +124,43 @@ class Case:
 
     def climatological_weather(self, stage):
         """Weather of each member, drawn without knowledge of the real one."""
-        members = range(self.config.ensemble.members)
-        return [SyntheticWeather.draw(self.key(stage, "weather", m), self.grid) for m in members]
+        return [
+            SyntheticWeather.draw(self.key(stage, "weather", number), self.grid)
+            for number in range(self.config.ensemble.members)
+        ]
 
     def forecast_weather(self):
         """Weather of each member in the forecast."""
         if self.config.weather.knowledge == "climatology":
             return self.climatological_weather("forecast")
-        members = range(self.config.ensemble.members)
+        key = self.key("forecast", "weather")
         return [
-            self.true_weather.forecast(self.key("forecast", "weather", m), self.analysis_time)
-            for m in members
+            self.true_weather.forecast(key, self.analysis_time, member=number)
+            for number in range(self.config.ensemble.members)
         ]
+
+    def initial_errors(self):
+        """Errors of the background that the initial ensemble expresses."""
+        section = self.config.ensemble
+        return InitialErrors(
+            displacement=1e3 * section.displacement_km,
+            displacement_length=1e3 * section.displacement_length_km,
+            thickness_floor=section.thickness_floor,
+            thickness_share=section.thickness_share,
+            thickness_lengths=tuple(1e3 * length for length in section.thickness_lengths_km),
+            concentration=section.concentration,
+            concentration_length=1e3 * section.concentration_length_km,
+        )
 
     def letkf(self):
         """The analysis method."""
         section = self.config.analysis
         return LETKF(
-            operator=lambda state, observations: observe(state, observations, self.grid),
+            operator=eqx.Partial(observe, grid=self.grid),
             localisation=GaspariCohn.on_grid(self.grid, 1e3 * section.half_width_km),
-            inflation=section.inflation,
-            relaxation=section.relaxation,
+            inflation=Inflation(prior=section.inflation, relaxation=section.relaxation),
+            control=IceControl(),
+            shared_error=section.shared_error,
         )
 
 

@@ -42,6 +42,22 @@ class Forecast(eqx.Module):
         """Lead of each time [h]."""
         return (np.asarray(self.time) - self.issued) // calendar.HOUR
 
+    def to_xarray(self):
+        """Members as a CF-1.8 dataset ``(realization, time, y, x)``; failed ones are left out.
+
+        Returns
+        -------
+        xarray.Dataset
+            Velocities at cell centres.
+        """
+        from floecast.io.cf import to_dataset  # xarray only where it is asked for
+
+        fields = {name: field[self.healthy] for name, field in self.ensemble.fields().items()}
+        return to_dataset(
+            fields, self.grid, time=self.time, members=True, reference_time=self.issued,
+            title="Sea-ice ensemble forecast",
+        )
+
 
 def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, progress=None):
     """Run every member of an analysis forward.
@@ -58,7 +74,8 @@ def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, prog
     key : key
         Member m draws from ``fold_in(key, m)``.
     start : int, optional
-        Valid time of `ensemble` [s since 2000-01-01]; ``forcing.start`` if left out.
+        Valid time of `ensemble` [s since 2000-01-01]; ``forcing.start`` if left out. Synthetic
+        weather has no start and needs it.
     at_once : int
         Members advanced together; bounds the memory.
     progress : callable, optional
@@ -71,8 +88,8 @@ def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, prog
     Raises
     ------
     InputError
-        If the number of forcings is not that of the members, or a day is not a multiple of the
-        model's step.
+        If the number of forcings is not that of the members, a day is not a multiple of the
+        model's step, or `start` is not known.
     """
     members = count(ensemble)
     if calendar.DAY % model.dt:
@@ -81,7 +98,10 @@ def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, prog
     if own_forcing and len(forcing) != members:
         raise InputError(f"{len(forcing)} forcings for {members} members; give one, or one each")
     if start is None:
-        start = int(forcing[0].start if own_forcing else forcing.start)
+        start = getattr(forcing[0] if own_forcing else forcing, "start", None)
+        if start is None:
+            raise InputError("this forcing has no first time; say when the forecast starts: start=")
+        start = int(start)
     forcing = stack(forcing) if own_forcing else forcing
     keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(members))
 

@@ -55,7 +55,8 @@ class GridDefinition:
         try:
             known = pyproj.CRS.from_user_input(crs)
         except pyproj.exceptions.CRSError as error:
-            raise InputError(f"projection {crs!r} is not understood: {error}".split("\n")[0]) from None
+            reason = str(error).partition("\n")[0]
+            raise InputError(f"projection {crs!r} is not understood: {reason}") from None
         if not known.is_projected:
             raise InputError(f"{crs!r} is no map projection; use latlon or curvilinear")
         return cls(_axis(x, "x"), _axis(y, "y"), known.to_wkt())
@@ -151,6 +152,11 @@ class GridDefinition:
         """Distance from the centre of a cell to its farthest corner, ``(ny * nx,)`` [m]."""
         offset = self.cells - self.centres.reshape(-1, 1, 2)
         return np.hypot(offset[..., 0], offset[..., 1]).max(axis=1)
+
+    @cached_property
+    def usable(self):
+        """Cells ``(ny * nx,)`` with a place, not torn apart as unused ones of model grids are."""
+        return self.radius <= 10 * np.nanmedian(self.radius)
 
     @cached_property
     def area(self):

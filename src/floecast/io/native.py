@@ -76,8 +76,10 @@ class PolarGrid:
             self._check_positions(source, (axis_y, axis_x))
 
     def _check_projection(self, source, data):
-        mapping = source.variable(data).attrs.get("grid_mapping", "grid_mapping of " + data)
-        found = source.variable(str(mapping)).attrs
+        mapping = source.variable(data).attrs.get("grid_mapping")
+        if not isinstance(mapping, str):
+            source.refuse(f"{data} does not name its projection, expected grid_mapping")
+        found = source.variable(mapping).attrs
         expected = {
             "latitude_of_projection_origin": 90.0,
             "straight_vertical_longitude_from_pole": self.projection.central_longitude,

@@ -175,8 +175,8 @@ def weights(source, target, method):
     source, target : GridDefinition
     method : str
         ``"conservative"``: mean over the target cell, by shared area (fine to coarse).
-        ``"bilinear"``: between the four centres around, or linear in the triangle of centres
-        (Delaunay) of a curvilinear grid (coarse to fine).
+        ``"bilinear"``: between the four centres around, or linear in a triangle of three of them
+        on a curvilinear grid (coarse to fine).
         ``"nearest"``: the value of the nearest centre.
         The last two give values within the outer cells of the source, too, but not beyond.
 
@@ -197,7 +197,7 @@ def weights(source, target, method):
     if method not in METHODS:
         raise InputError(f"no regridding method {method!r}; there are {', '.join(METHODS)}")
     if (source.crs is None) != (target.crs is None):
-        raise InputError("a flat box has no place on the Earth; both grids must be flat, or neither")
+        raise InputError("a flat box has no place on the Earth: make both grids flat, or neither")
     path = cache_folder() / f"{method}-{source.digest[:20]}-{target.digest[:20]}.npz"
     matrix = _from_cache(path)
     if matrix is None:
@@ -223,7 +223,7 @@ def cache_folder():
 def _from_cache(path):
     """Weights on disk; None if there are none of this format or the file is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if kept["format"] != _CACHE_FORMAT:
                 return None
             parts = (kept["data"], kept["indices"], kept["indptr"])

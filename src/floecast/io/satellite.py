@@ -107,8 +107,8 @@ def concentration_field(path, grid, day):
 
     Notes
     -----
-    Conservative mean of the good native cells. Cells near the coast, which land makes look icy,
-    are used only where a cell of the grid has no others.
+    Conservative mean of the good native cells. Those near the coast, which land makes look icy, are
+    used only where the others cover less than half of a cell. A suspect day has no value at all.
     """
     begin = seconds_of(day) // DAY * DAY
     with open_source(path) as source:

@@ -10,8 +10,11 @@ import xarray as xr
 from floecast.core.calendar import iso, to_seconds
 from floecast.core.errors import InputError
 
-# First bytes of netCDF-4 (HDF5) and of the classic formats.
-_MAGIC = (b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05")
+from .classic import classic_length
+
+# First bytes of netCDF-4 (HDF5) and of the classic format with short and long offsets.
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_CLASSIC = (b"CDF\x01", b"CDF\x02")
 
 _SPELLINGS = {
     "m": {"meter", "meters", "metre", "metres"},
@@ -229,9 +232,11 @@ def open_source(path):
             magic = file.read(8)
     if not magic:
         raise InputError(f"{path}: the file is empty, expected netCDF")
-    if not magic.startswith(_MAGIC):
-        raise InputError(f"{path}: begins with {magic!r}, which is not netCDF")
+    if not magic.startswith((_HDF5, *_CLASSIC)):
+        raise InputError(f"{path}: begins with {magic!r}, expected netCDF-4 or classic netCDF")
     with _faults(path, "is damaged or incomplete netCDF"):
+        if magic.startswith(_CLASSIC):
+            _check_length(path)
         dataset = xr.open_dataset(path, engine="netcdf4", decode_timedelta=False, cache=False)
     with dataset:
         yield Source(path, dataset)
@@ -240,6 +245,13 @@ def open_source(path):
 def seconds_of(time):
     """Seconds since 2000-01-01 of a time; an int is taken to be that already."""
     return int(time) if isinstance(time, (int, np.integer)) else to_seconds(time)
+
+
+def _check_length(path):
+    with path.open("rb") as file:
+        wanted = classic_length(file)
+    if path.stat().st_size < wanted:
+        raise EOFError(f"{path.stat().st_size} of {wanted} bytes")
 
 
 @contextmanager

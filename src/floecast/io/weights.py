@@ -1,12 +1,15 @@
 """How much each cell of a source grid weighs in each cell of a target grid."""
 
+from itertools import product
+
 import numpy as np
 from scipy import sparse
-from scipy.spatial import Delaunay, KDTree
+from scipy.spatial import KDTree
 
 from .grids import polygon_area
 
 _PAIRS_AT_ONCE = 100_000
+_CENTRES_AROUND = 9  # whose squares are searched for a place
 
 
 def _matrix(rows, columns, values, shape):
@@ -22,9 +25,7 @@ def conservative(source, target):
     cells = source.cells
     wanted = target.cells[np.isfinite(target.cells).all(axis=(1, 2))]
     low, high = wanted.min(axis=(0, 1)), wanted.max(axis=(0, 1))
-    # Cells with places missing or torn apart, such as unused ones of model grids, have no share.
-    usable = source.radius <= 10 * np.nanmedian(source.radius)
-    near = usable & ((cells.max(axis=1) > low) & (cells.min(axis=1) < high)).all(axis=1)
+    near = source.usable & ((cells.max(axis=1) > low) & (cells.min(axis=1) < high)).all(axis=1)
     columns, rows = _neighbours(np.flatnonzero(near), source, target)
     area = np.empty(len(rows))
     for first in range(0, len(rows), _PAIRS_AT_ONCE):
@@ -63,7 +64,7 @@ def _shared_area(cells, others):
 def _left_of(polygons, origin, direction):
     """What lies left of a line of each convex polygon; the first corner fills spare places."""
     offset = polygons - origin[:, None]
-    side = direction[:, None, 0] * offset[..., 1] - direction[:, None, 1] * offset[..., 0]
+    side = _cross(direction[:, None], offset)
     following, side_there = np.roll(polygons, -1, axis=1), np.roll(side, -1, axis=1)
     inside = side >= 0
     crosses = inside != (side_there >= 0)
@@ -140,39 +141,54 @@ def _along(axis, places):
 
 
 def _linear_in_triangles(source, target):
+    """Linear between the centres of a curvilinear grid, each square of which is cut in two."""
+    rows, columns = source.shape
     centres, places = source.centres.reshape(-1, 2), target.centres.reshape(-1, 2)
-    around = np.nanmax(target.radius) + 2 * source.radius
-    low, high = np.nanmin(places, axis=0), np.nanmax(places, axis=0)
-    near = np.isfinite(around) & (
-        (centres > low - around[:, None]) & (centres < high + around[:, None])
-    ).all(axis=1)
-    near = np.flatnonzero(near)
-    # Model grids hold some points twice, along a fold or where they meet their other end.
-    near = near[np.unique(centres[near].round(), axis=0, return_index=True)[1]]
-    fallback = nearest(source, target)
-    if len(near) < 3:
-        return fallback
-    mesh = Delaunay(centres[near])
-    triangle = mesh.find_simplex(places)
-    corners = near[mesh.simplices[triangle]]
-    sides = centres[corners] - centres[np.roll(corners, 1, axis=1)]
-    longest = np.hypot(sides[..., 0], sides[..., 1]).max(axis=1)
-    # Wider than two cells: a triangle that spans a gap of the source, or a bay of its outline.
-    good = (triangle >= 0) & (longest <= 2.5 * source.radius[corners].max(axis=1))
-    transform = mesh.transform[triangle]
-    first = np.einsum("nij,nj->ni", transform[:, :2], places - transform[:, 2])
-    share = np.concatenate([first, 1 - first.sum(axis=1, keepdims=True)], axis=1)
-    rows = np.repeat(np.flatnonzero(good), 3)
-    linear = _matrix(rows, corners[good].ravel(), share[good].ravel(), _cells(target, source))
-    return sparse.csr_array(linear + sparse.diags_array(np.where(good, 0.0, 1.0)) @ fallback)
+    usable = np.flatnonzero(source.usable)
+    left = np.flatnonzero(np.isfinite(places).all(axis=1))
+    around = np.full((len(places), _CENTRES_AROUND), -1)
+    _, found = KDTree(centres[usable]).query(places[left], _CENTRES_AROUND)
+    around[left] = usable[found]
+    parts = [(np.empty(0, int), np.empty((0, 3), int), np.empty((0, 3)))]
+    for number, up, right, cut in product(range(_CENTRES_AROUND), (-1, 0), (-1, 0), (0, 1)):
+        row, column = np.divmod(around[left, number], columns)
+        row, column = row + up, column + right
+        there = (row >= 0) & (row < rows - 1) & (column >= 0) & (column < columns - 1)
+        corner = (row * columns + column)[there]
+        third = corner + (columns if cut else 1)
+        corners = np.stack([corner, corner + columns + 1, third], axis=1)
+        share = _barycentric(places[left[there]], centres[corners])
+        inside = (share >= -1e-9).all(axis=1) & source.usable[corners].all(axis=1)
+        parts.append((left[there][inside], corners[inside], share[inside]))
+        left = np.delete(left, np.flatnonzero(there)[inside])
+    done, corners, share = map(np.concatenate, zip(*parts, strict=True))
+    linear = _matrix(np.repeat(done, 3), corners.ravel(), share.ravel(), _cells(target, source))
+    elsewhere = np.ones(len(places))
+    elsewhere[done] = 0.0
+    return sparse.csr_array(linear + sparse.diags_array(elsewhere) @ nearest(source, target))
+
+
+def _barycentric(places, triangles):
+    """Shares of the corners ``(n, 3, 2)`` in places ``(n, 2)``, NaN in a triangle without area."""
+    origin = triangles[:, 0]
+    first, second, place = triangles[:, 1] - origin, triangles[:, 2] - origin, places - origin
+    area = _cross(first, second)
+    area = np.where(area == 0, np.nan, area)
+    one, two = _cross(place, second) / area, _cross(first, place) / area
+    return np.stack([1 - one - two, one, two], axis=1)
+
+
+def _cross(one, other):
+    return one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
 
 
 def nearest(source, target):
     """Weight 1 of the nearest centre, where it is no farther than the corners of its cell."""
     places = target.centres.reshape(-1, 2)
-    usable = np.flatnonzero(np.isfinite(source.radius) & np.isfinite(source.centres).all(-1).ravel())
+    usable = np.flatnonzero(source.usable)
     known = np.flatnonzero(np.isfinite(places).all(axis=1))
     distance, index = KDTree(source.centres.reshape(-1, 2)[usable]).query(places[known])
     index = usable[index]
     inside = distance <= source.radius[index]
-    return _matrix(known[inside], index[inside], np.ones(inside.sum()), _cells(target, source))
+    shape = _cells(target, source)
+    return _matrix(known[inside], index[inside], np.ones(inside.sum()), shape)

@@ -13,8 +13,8 @@ LEAST_OCEAN_SHARE = 0.5
 
 # Standard deviation of a Gaussian whose full width at half maximum is one.
 _SIGMA = 1.0 / np.sqrt(8.0 * np.log(2.0))
-# Cells with less of the footprint are left out.
-_LEAST_WEIGHT = 1e-3
+# Cells with less, relative to the one seen best, are left out.
+_LEAST_WEIGHT = 5e-3
 
 
 class Footprints(NamedTuple):
@@ -145,7 +145,8 @@ def _along_axis(centre, edges, spacing, size, shape):
 def _trimmed(cell, weight):
     """Largest weights first, without the columns that no observation needs."""
     ocean_share = weight.sum(axis=1)
-    weight = np.where(weight >= _LEAST_WEIGHT, weight, 0.0)
+    best = weight.max(axis=1, keepdims=True)
+    weight = np.where(weight >= _LEAST_WEIGHT * best, weight, 0.0)
     width = max(1, int((weight > 0).sum(axis=1).max(initial=1)))
     order = np.argsort(-weight, axis=1, kind="stable")[:, :width]
     cell, weight = np.take_along_axis(cell, order, 1), np.take_along_axis(weight, order, 1)

@@ -110,11 +110,17 @@ def _required(path):
     command = f"floecast {_MAKERS[path.name]} --config CONFIG --out {path.parent}"
     if not path.is_file():
         raise InputError(f"{path} is missing; make it with `{command}`")
-    dataset = read_dataset(path)
+    dataset = _loaded(path)
     if "concentration" not in dataset or "time" not in dataset:
-        raise InputError(f"{path} has no concentration with its time; make it anew with `{command}`")
+        raise InputError(f"{path} has no concentration and time; make it anew with `{command}`")
     return dataset
 
 
 def _optional(path):
-    return read_dataset(path) if path.exists() else None
+    return _loaded(path) if path.exists() else None
+
+
+def _loaded(path):
+    """What the pages show of a file: everything but single members."""
+    with read_dataset(path) as dataset:
+        return dataset.drop_dims("realization", errors="ignore").load()

@@ -10,16 +10,17 @@ from floecast.core.variables import VARIABLES
 from floecast.report.maps import png
 
 SYSTEMS = {
-    "forecast": ("forecast", "#0b4f8a", "-", "o"),
-    "persistence": ("persistence", "#c45a00", "--", "s"),
-    "damped_persistence": ("damped anomaly persistence", "#8a4a9e", "-.", "D"),
-    "climatology": ("climatology", "#2f7d4f", ":", "^"),
-    "free_run": ("without the analysis", "#5b6770", (0, (5, 1, 1, 1, 1, 1)), "v"),
-    "free_drift": ("free drift", "#a3262e", (0, (1, 1)), "P"),
+    "forecast": ("#0b4f8a", "-", "o"),
+    "free run": ("#5b6770", (0, (5, 1, 1, 1, 1, 1)), "v"),
+    "persistence": ("#c45a00", "--", "s"),
+    "damped anomaly persistence": ("#8a4a9e", "-.", "D"),
+    "climatology": ("#2f7d4f", ":", "^"),
+    "free drift": ("#a3262e", (0, (1, 1)), "P"),
+    "background": ("#1d2a33", "--", "X"),
 }
-"""Label, colour, dash and marker of the systems that runs compare."""
+"""Colour, dash and marker of the systems that runs compare, in the order of the legends."""
 
-OTHERS = (("#0f8a8a", "--", "X"), ("#b0478f", "-.", "*"), ("#7a6a00", ":", "h"))
+OTHERS = (("#0f8a8a", "--", "p"), ("#b0478f", "-.", "*"), ("#7a6a00", ":", "h"))
 """Colour, dash and marker of systems with other names, in turn."""
 
 SCORES = {
@@ -31,10 +32,11 @@ SCORES = {
     "misplacement": ("misplaced ice", "1000 km²"), "displacement": ("edge displacement", "km"),
     "sps": ("spatial probability score", "1000 km²"),
     "spread_skill": ("spread over RMSE", "1"),
+    "consistency": ("squared misfit over expected", "1"),
 }
 """Label and unit of the scores; None for the unit of the variable."""
 
-TARGETS = {"bias": 0.0, "spread_skill": 1.0}
+TARGETS = {"bias": 0.0, "spread_skill": 1.0, "consistency": 1.0}
 """Value of a perfect system, for scores that do not just want to be small or large."""
 
 
@@ -47,11 +49,6 @@ def score_unit(variable, score):
     """Unit of a score of a variable, as text; empty where it is not known."""
     unit = SCORES.get(score, (None, None))[1]
     return unit or (VARIABLES[variable].unit if variable in VARIABLES else "")
-
-
-def system_label(system):
-    """Name of a system in words."""
-    return SYSTEMS[system][0] if system in SYSTEMS else system.replace("_", " ")
 
 
 def score_curves(rows, variable, score):
@@ -73,14 +70,14 @@ def score_curves(rows, variable, score):
     others = itertools.cycle(OTHERS)
     order = [name for name in SYSTEMS if name in systems] + sorted(systems - set(SYSTEMS))
     for name in order:
-        colour, dash, marker = SYSTEMS[name][1:] if name in SYSTEMS else next(others)
+        colour, dash, marker = SYSTEMS[name] if name in SYSTEMS else next(others)
         own = sorted((row for row in rows if row.system == name), key=lambda row: row.lead_hours)
         days, value, low, high = np.array(
             [(row.lead_hours / 24, row.value, row.low, row.high) for row in own]
         ).T
         axes.fill_between(days, low, high, color=colour, alpha=0.13, lw=0)
         axes.plot(days, value, color=colour, ls=dash, marker=marker, ms=5,
-                  lw=2.6 if name == "forecast" else 1.7, label=system_label(name))
+                  lw=2.6 if name == "forecast" else 1.7, label=name)
     if score in TARGETS:
         axes.axhline(TARGETS[score], color="#1d2a33", lw=1)
     elif score != "correlation":

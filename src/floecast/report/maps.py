@@ -76,17 +76,23 @@ def fraction_scale(label, colours=cmocean.cm.ice):
 
 def positive_scale(label, fields, colours):
     """Scale from 0 to a round number near the greatest values of `fields`."""
-    return Scale(label, colours, 0.0, _round_limit(fields), "max")
+    return Scale(label, colours, 0.0, round_limit(fields), "max")
 
 
 def symmetric_scale(label, field):
     """Scale with white at 0, as far on either side as the greatest changes."""
-    limit = _round_limit(np.abs(field))
+    limit = round_limit(np.abs(field))
     return Scale(label, cmocean.cm.balance, -limit, limit, "both", steps=21)
 
 
-def _round_limit(values):
-    """1, 1.5, 2, 3, 4, 5, 6 or 8 times a power of ten, at or above the 99.5th percentile."""
+def round_limit(values):
+    """A round number at or a little above the 99.5th percentile of the positive values.
+
+    Returns
+    -------
+    float
+        1, 1.5, 2, 3, 4, 5, 6 or 8 times a power of ten; 1 where no value is positive.
+    """
     values = values[np.isfinite(values) & (values > 0)]
     if not values.size:
         return 1.0
@@ -165,7 +171,8 @@ class FieldMap:
         empty = np.full((len(plane.y), len(plane.x)), np.nan)
         self._image = self._axes.imshow(
             empty, origin="lower", extent=plane.extent, interpolation="nearest",
-            cmap=scale.colours.resampled(scale.steps), norm=Normalize(scale.lower, scale.upper), zorder=1,
+            cmap=scale.colours.resampled(scale.steps), norm=Normalize(scale.lower, scale.upper),
+            zorder=1,
         )
         if plane.polar:
             _draw_land(self._axes)
@@ -182,7 +189,7 @@ class FieldMap:
         handles = [_handle(line) for line in lines]
         for label, colour, x, y in points:
             look = {"marker": "o", "ls": "", "mec": "#111111", "mfc": colour}
-            self._axes.plot(x, y, ms=3.4, mew=0.7, zorder=6, **look)
+            self._axes.plot(x, y, ms=2.6, mew=0.6, zorder=6, **look)
             handles.append(Line2D([], [], ms=7, label=label, **look))
         self._figure.legend(
             handles=handles, loc="lower center", ncols=3, frameon=False, fontsize=12.5,
@@ -199,8 +206,8 @@ class FieldMap:
         title : str
         edges : sequence of (Line, (y, x) array)
             Concentrations whose contour at 15 % is drawn.
-        drift : tuple of (y, x) array, optional
-            Velocity components at T points [m/s], drawn as arrows.
+        drift : tuple of (y, x) array, (y, x) array and float, optional
+            Velocity components at T points and the speed of the arrow in the legend [m/s].
 
         Returns
         -------
@@ -230,22 +237,18 @@ class FieldMap:
             path_effects=_casing(line),
         )
 
-    def _arrows(self, u, v):
-        """Arrows some 300 km apart, longest for the 99th percentile of speed, and their key."""
+    def _arrows(self, u, v, speed):
+        """Arrows some 300 km apart, as long as that for `speed`, and their key."""
         step = max(1, round(300e3 / (self._plane.x[1] - self._plane.x[0])))
-        speed = np.hypot(u, v)
-        if not np.nanmax(speed, initial=0.0) > 0:
-            return []
         part = (slice(step // 2, None, step),) * 2
-        reference = max(0.05, float(np.round(np.nanpercentile(speed[speed > 0], 99), 1)))
         arrows = self._axes.quiver(
             self._plane.x[part[1]], self._plane.y[part[0]],
             np.ma.masked_invalid(u[part]), np.ma.masked_invalid(v[part]),
-            angles="xy", scale_units="xy", scale=reference / 360e3, width=0.0032,
+            angles="xy", scale_units="xy", scale=speed / 360e3, width=0.0032,
             color="#0b1d26", zorder=6, path_effects=[withStroke(linewidth=1.6, foreground="white")],
         )
         key = self._axes.quiverkey(
-            arrows, 0.75, -0.128, reference, f"drift {reference:g} m/s", labelpos="E",
+            arrows, 0.75, -0.128, speed, f"drift {speed:g} m/s", labelpos="E",
             coordinates="axes", labelsep=0.08, fontproperties={"size": 12.5},
         )
         return [arrows, key]
@@ -288,7 +291,8 @@ def _draw_graticule(axes, window):
     lines += [np.column_stack(EPSG_3413.forward(np.array([80.0, 25.0]), np.full(2, degree)))
               for degree in range(-180, 180, 30)]
     axes.add_collection(
-        LineCollection(lines, colors="#7d8a93", linewidths=0.5, alpha=0.55, zorder=4.5), autolim=False
+        LineCollection(lines, colors="#7d8a93", linewidths=0.5, alpha=0.55, zorder=4.5),
+        autolim=False,
     )
     west, east, south, north = window
     inset = 0.022 * (east - west)
@@ -302,9 +306,9 @@ def _draw_graticule(axes, window):
         write(*EPSG_3413.forward(degree, 105.0), f"{degree}°N")
     for degree in range(-180, 180, 30):
         x, y = EPSG_3413.forward(60.0, degree)
-        reach = min((limit - np.sign(part) * 2.2 * inset) / part
-                    for part, limit in ((x, east if x > 0 else west), (y, north if y > 0 else south))
-                    if abs(part) > 1)
+        sides = ((x, east if x > 0 else west), (y, north if y > 0 else south))
+        reach = min((side - np.sign(part) * 2.2 * inset) / part
+                    for part, side in sides if abs(part) > 1)
         write(reach * x, reach * y, _meridian(degree))
 
 
@@ -317,23 +321,34 @@ def _meridian(degree):
 def png(figure):
     """Palette PNG of a drawn figure, without metadata.
 
-    The palette holds the commonest colours as they are, so that land and the steps of a scale look
-    the same in every picture; the others, from smoothed lines, become the nearest of these.
+    Flat colours, such as land and the steps of a scale, enter the palette as they are, so that they
+    look the same in every picture; the many blends on smoothed lines become the nearest of it.
     """
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(np.int32)
     packed = pixels @ (1 << 16, 1 << 8, 1)
-    colours, index, count = np.unique(packed, return_inverse=True, return_counts=True)
-    commonest = colours[np.argsort(-count, kind="stable")[:PALETTE_COLOURS]]
-    parts, palette = (
-        np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)
-        for codes in (colours, commonest)
-    )
-    nearest = np.square(parts[:, None] - palette).sum(axis=-1).argmin(axis=-1)
-    image = Image.fromarray(nearest.astype(np.uint8)[index].reshape(packed.shape))
-    image.putpalette(palette.astype(np.uint8).tobytes())
+    codes, index, count = np.unique(packed, return_inverse=True, return_counts=True)
+    colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)
+    palette, nearest = _palette(colours, count)
+    image = Image.fromarray(nearest[index].reshape(packed.shape))
+    image.putpalette(colours[palette].astype(np.uint8).tobytes())
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def _palette(colours, count):
+    """Indices of the colours to keep, and for every colour the nearest of these.
+
+    Each choice is the colour that the palette so far serves worst: pixels times distance squared.
+    """
+    palette, nearest = [], np.zeros(len(colours), np.uint8)
+    distance = np.full(len(colours), 3 * 255**2)
+    while len(palette) < PALETTE_COLOURS and distance.any():
+        palette.append(np.argmax(count * distance))
+        new = np.square(colours - colours[palette[-1]]).sum(axis=-1)
+        nearest[new < distance] = len(palette) - 1
+        distance = np.minimum(distance, new)
+    return palette, nearest
 
 
 def style():

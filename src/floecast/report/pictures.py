@@ -23,6 +23,7 @@ from floecast.report.maps import (
     Plane,
     fraction_scale,
     positive_scale,
+    round_limit,
     symmetric_scale,
 )
 
@@ -97,12 +98,18 @@ def increment_maps(contents):
     concentration = analysis["concentration"].values
     plane = _plane(contents, concentration)
     line = Line("analysed ice edge", *_look(ANALYSIS_EDGE))
+    water = concentration <= ICE_EDGE
+    if "concentration_background" in analysis:
+        water &= analysis["concentration_background"].values <= ICE_EDGE
     pictures = []
     for name, unit in (("concentration", ""), ("thickness", "m")):
         if f"{name}_increment" not in analysis:
             continue
-        increment = analysis[f"{name}_increment"].values
-        points = _places(contents.observations) if name == "thickness" else ()
+        increment, points, caption = analysis[f"{name}_increment"].values, (), ""
+        if name == "thickness":
+            increment = np.where(water, 0 * increment, increment)
+            points = _places(contents.observations)
+            caption = "Shown where analysis or background has more than 15 % ice."
         scale = symmetric_scale(
             "analysis minus background" + (f" [{unit}]" if unit else ""), increment
         )
@@ -132,9 +139,10 @@ def films(contents):
         fields.append(("thickness", "Thickness and drift", thickness, positive_scale(
             "ice thickness [m]", thickness, cmocean.cm.dense)))
     if "probability_of_ice" in forecast:
-        fields.append(("probability", "Probability of ice",
-                       forecast["probability_of_ice"].values,
-                       fraction_scale("share of members with more than 15 % ice", cmocean.cm.deep_r)))
+        fields.append((
+            "probability", "Probability of ice", forecast["probability_of_ice"].values,
+            fraction_scale("share of members with more than 15 % ice", cmocean.cm.deep_r),
+        ))
     if "concentration_spread" in forecast:
         spread = forecast["concentration_spread"].values
         fields.append(("spread", "Spread", spread, positive_scale(
@@ -162,8 +170,8 @@ def curves(contents):
         group = spread if score == "spread_skill" else pictures
         group.append(Picture(
             f"score_{variable}_{score}", score_curves(rows, variable, score),
-            f"{label} against lead time, one line for each system; the numbers are in the scorecard.",
-            f"{summary.region_text(region).capitalize()}. Shaded: intervals.",
+            f"{label} against lead time, one line for each system; numbers in the scorecard.",
+            f"Region: {summary.region_text(region)}. Shaded: intervals of the scorecard.",
         ))
     return pictures[:MAIN_CURVES], pictures[MAIN_CURVES:], spread
 
@@ -181,7 +189,7 @@ def consistency(contents):
         series, used = {}, good & (data["kind"] == index)
         if used.any():
             series["background"] = _misfit(data, "background", used)
-        withheld = used & (data["assimilated"] == 0)
+        withheld = used & ~_assimilated(observations)
         if withheld.any() and {"analysis", "analysis_spread"} <= set(data):
             series["analysis, withheld only"] = _misfit(data, "analysis", withheld)
         if series:
@@ -202,7 +210,8 @@ def _film(contents, plane, truth, key, label, fields, scale):
     leads = contents.leads
     start = contents.analysis["concentration"].values
     concentration = contents.forecast["concentration"].values
-    drawing = FieldMap(plane, scale, lines, dpi=84 if len(leads) * 5 > MANY_FRAMES else 100)
+    drawing = FieldMap(plane, scale, lines, dpi=78 if len(leads) * 5 > MANY_FRAMES else 100)
+    drift = _drift(contents.forecast) if key == "thickness" else None
     frames = []
     for index, (lead, valid) in enumerate(zip(leads, contents.valid_times, strict=True)):
         edges = [(ANALYSIS_EDGE, start), (FORECAST_EDGE, concentration[index])]
@@ -210,7 +219,7 @@ def _film(contents, plane, truth, key, label, fields, scale):
             edges.insert(1, (true_edge, truth[index]))
         png = drawing.draw(
             _shown(fields[index], key, concentration[index]), f"{label}, +{lead} h, {valid}",
-            edges=edges, drift=_drift(contents.forecast, index) if key == "thickness" else None,
+            edges=edges, drift=drift and (drift[0][index], drift[1][index], drift[2]),
         )
         frames.append(Picture(f"forecast_{key}_{lead:03d}h", png,
                               f"Map: {label.lower()}, {lead} hours ahead, valid {valid}."))
@@ -235,15 +244,13 @@ def _shown(field, name, concentration):
     return np.where((concentration > ICE_SHOWN) & np.isfinite(field), field, 0 * concentration)
 
 
-def _drift(forecast, index):
-    """Velocity at T points where there is ice; None where the run has none."""
+def _drift(forecast):
+    """Components where there is ice, and a speed for the legend; None where the run has none."""
     if not {"u", "v"} <= set(forecast):
         return None
-    u, v = (np.nan_to_num(forecast[name].values[index]) for name in ("u", "v"))
-    u = (u + np.pad(u, ((0, 0), (1, 0)))[:, :-1]) / 2
-    v = (v + np.pad(v, ((1, 0), (0, 0)))[:-1]) / 2
-    ice = forecast["concentration"].values[index] > ICE_EDGE
-    return np.where(ice, u, np.nan), np.where(ice, v, np.nan)
+    ice = forecast["concentration"].values > ICE_EDGE
+    u, v = (np.where(ice, forecast[name].values, np.nan) for name in ("u", "v"))
+    return u, v, round_limit(np.hypot(u, v))
 
 
 def _places(observations):
@@ -251,7 +258,7 @@ def _places(observations):
     if observations is None:
         return ()
     thickness = observations["kind"].values == KINDS.index("thickness")
-    assimilated = observations["assimilated"].values == 1
+    assimilated = _assimilated(observations)
     marks = []
     for label, colour, chosen in (("assimilated", "#111111", assimilated),
                                   ("withheld", "#ffffff", ~assimilated)):
@@ -260,6 +267,13 @@ def _places(observations):
             marks.append((label, colour, observations["x"].values[chosen],
                           observations["y"].values[chosen]))
     return tuple(marks)
+
+
+def _assimilated(observations):
+    """Which observations the analysis used; all where the file does not tell."""
+    if "assimilated" not in observations:
+        return np.ones(observations.sizes["obs"], bool)
+    return observations["assimilated"].values == 1
 
 
 def _misfit(data, name, used):

@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from floecast.report.curves import SYSTEMS, score_label, score_unit, system_label
+from floecast.report.curves import SYSTEMS, score_label, score_unit
 
-REGIONS = ("withheld", "all", "ocean")
+REGIONS = ("withheld cells", "arctic")
 """Regions whose scores are shown first, in this order; others by name."""
 
 
@@ -35,11 +35,12 @@ class Table:
     rows: list
 
 
-def number(value, signed=False):
-    """Three digits for reading; a dash where there is no number."""
+def number(value, digits=3, signed=False):
+    """A number for reading; a dash where there is none."""
     if not math.isfinite(value):
         return "–"
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+    whole = abs(value) >= 10 ** (digits - 1)
+    text = f"{value:,.0f}" if whole else f"{value:#.{digits}g}".rstrip(".")
     return ("+" if signed and value > 0 else "") + text.replace("-", "−")
 
 
@@ -58,18 +59,18 @@ def analysis_table(card):
              if len(start.select(system=name, score="rmse"))]
     if "analysis" not in names:
         return None
-    rows = []
-    for name in names:
-        cells = [start.select(system=name, score=score).rows for score in ("rmse", "bias")]
-        rows.append((system_label(name), *(_cell(found, signed=bool(i))
-                                           for i, found in enumerate(cells))))
+    rows = [
+        (name, *(_cell(start.select(system=name, score=score).rows, score == "bias")
+                               for score in ("rmse", "bias")))
+        for name in names
+    ]
     region = start.rows[0].region
-    note = f"{region_text(region)}, {start.select(system='analysis', score='rmse').rows[0].n} cells"
-    return Table("Thickness at the analysis time", note, ("", "RMSE [m]", "bias [m]"), rows)
+    note = f"{region_text(region)}, n = {start.select(system='analysis', score='rmse').rows[0].n:,}"
+    return Table("Thickness at the analysis time [m]", note, ("", "RMSE", "bias"), rows)
 
 
 def lead_table(card, score):
-    """A concentration score of the forecast against persistence by lead; None where there is none."""
+    """A concentration score of forecast and persistence by lead; None where there is none."""
     rows = []
     for lead, forecast, reference in _pairs(card, score):
         cells = [_cell([forecast])]
@@ -93,9 +94,8 @@ def verdict(contents):
     region = main_region(start.select(system="analysis"))
     start = {row.system: row.value for row in start.select(region=region).rows}
     if "analysis" in start and "background" in start:
-        where = " on withheld cells" if region == "withheld" else ""
         parts.append(
-            f"thickness error of the analysis{where} {number(start['analysis'])} m, "
+            f"thickness error of the analysis on {region} {number(start['analysis'])} m, "
             + _against(start["analysis"], start["background"], "the background")
         )
     pairs = [pair for pair in _pairs(card, "iiee") if pair[2]]
@@ -121,7 +121,8 @@ def score_groups(card):
         Edge and concentration first.
     """
     groups = []
-    for variable, score in sorted({(row.variable, row.score) for row in card.rows}, key=_importance):
+    pairs = {(row.variable, row.score) for row in card.rows}
+    for variable, score in sorted(pairs, key=_importance):
         rows = [row for row in card.select(variable=variable, score=score).rows
                 if math.isfinite(row.value)]
         leads_of = {region: {row.lead_hours for row in rows if row.region == region}
@@ -159,8 +160,8 @@ def _cell(rows, signed=False):
         return Cell("–")
     row = rows[0]
     known = math.isfinite(row.low) and math.isfinite(row.high)
-    interval = f"{number(row.low, signed)} to {number(row.high, signed)}" if known else ""
-    return Cell(number(row.value, signed), interval)
+    ends = (number(end, 2, signed) for end in (row.low, row.high))
+    return Cell(number(row.value, 3, signed), " to ".join(ends) if known else "")
 
 
 def _change(value, reference):
@@ -181,7 +182,7 @@ def _against(value, reference, name):
 
 def region_text(region):
     """Name of a region in words."""
-    return {"withheld": "withheld cells", "all": "all cells"}.get(region, f"region: {region}")
+    return {"arctic": "whole Arctic", "ice": "where there is ice"}.get(region, region)
 
 
 def scorecard_rows(card):
@@ -192,6 +193,6 @@ def scorecard_rows(card):
     ))
     return [
         (row.variable, score_label(row.score), row.region, f"{row.lead_hours / 24:g} d",
-         system_label(row.system), _cell([row]), score_unit(row.variable, row.score), f"{row.n:,}")
+         row.system, _cell([row]), score_unit(row.variable, row.score), f"{row.n:,}")
         for row in rows
     ]

@@ -45,7 +45,7 @@ class FreeDrift(AbstractRheology):
 
     wind_factor: Float[Array, ""] = eqx.field(converter=parameter, default=0.0175)
     turning_angle: Float[Array, ""] = eqx.field(converter=parameter, default=25.0)
-    arrest_thickness: Float[Array, ""] = eqx.field(converter=parameter, default=4.0)
+    arrest_thickness: Float[Array, ""] = eqx.field(converter=parameter, default=3.5)
     compactness: Float[Array, ""] = eqx.field(converter=parameter, default=20.0)
     sparse_concentration: Float[Array, ""] = eqx.field(converter=parameter, default=0.05)
 

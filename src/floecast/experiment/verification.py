@@ -1,0 +1,104 @@
+"""Stage 4: the scores."""
+
+import numpy as np
+
+from floecast.core.calendar import DAY, iso
+from floecast.io.cf import read_dataset
+from floecast.io.readers import concentration_field, read_thickness_field
+from floecast.observation.footprint import containing_cell
+from floecast.observation.observations import KINDS
+from floecast.verification.baselines import persistence
+from floecast.verification.points import score_points
+from floecast.verification.scorecard import Scorecard
+from floecast.verification.verify import score
+
+from . import files
+from .analysis import BLOCK
+
+
+def products(config):
+    """What the stage writes."""
+    observed = config.twin or config.verification.concentration is not None
+    return ["scorecard.json", "scorecard.csv", *["verification.nc"] * observed]
+
+
+def make(case, noted):
+    """Write the products of this stage.
+
+    Parameters
+    ----------
+    case : Case
+    noted : dict
+        Notes, warnings and inputs for the manifest.
+    """
+    rows = _scores_at_observations(case, noted)
+    if "verification.nc" in products(case.config):
+        truth = _true_fields(case) if case.config.twin else _observed_fields(case, noted)
+        title = "True sea ice of the twin" if case.config.twin else "Observed sea ice"
+        files.write_fields(case.folder.file("verification.nc"), truth, case.grid, case.leads, title)
+        rows += _scores_of_fields(case, truth)
+    card = Scorecard(rows)
+    card.to_json(case.folder.file("scorecard.json"))
+    card.to_csv(case.folder.file("scorecard.csv"))
+
+
+def _true_fields(case):
+    truth = files.read_states(case.folder.file("truth.nc"), case.grid)
+    return {name: np.asarray(getattr(truth, name)) for name in files.SCORED}
+
+
+def _observed_fields(case, noted):
+    path = case.input(case.config.verification.concentration, noted)
+    days = [concentration_field(path, case.grid, int(time)) for time in case.leads]
+    return {"concentration": np.stack(days)}
+
+
+def _scores_of_fields(case, truth):
+    """Forecast beside baselines at every lead, and the background at lead 0."""
+    folder, leads = case.folder, (case.leads - case.analysis_time) // 3600
+    members = files.read_members(folder.file("forecast_members.nc"))
+    systems = {"forecast": {name: members[name] for name in truth}}
+    if case.config.twin:
+        free = files.read_members(folder.file("free_run_members.nc"))
+        systems["free run"] = {name: free[name] for name in truth}
+        start = {name: field[0].mean(axis=1 - 1) for name, field in members.items()}
+    else:
+        start = {name: field[0] for name, field in truth.items()}
+    systems["persistence"] = {
+        name: persistence(start[name], len(leads)) for name in truth
+    }
+    rows = score(systems, truth, case.grid, leads, seed=case.config.seed).rows
+    ensemble = files.read_states(folder.file("background_ensemble.nc"), case.grid)
+    before = {"background": {n: np.asarray(getattr(ensemble, n))[None] for n in truth}}
+    now = {name: field[:1] for name, field in truth.items()}
+    return [*rows, *score(before, now, case.grid, leads[:1], seed=case.config.seed).rows]
+
+
+def _scores_at_observations(case, noted):
+    """Thickness at the places kept out of the analysis, and at those used."""
+    rows = []
+    with read_dataset(case.folder.file("observations.nc")) as points:
+        points = points.load()
+    thickness = (points.kind.values == KINDS.index("thickness")) & (points.flag.values == 0)
+    used = points.assimilated.values == 1
+    climatology = case.config.verification.thickness_climatology
+    for region, chosen in (("withheld cells", ~used), ("assimilated cells", used)):
+        places = points.isel(obs=np.flatnonzero(thickness & chosen))
+        if not places.sizes["obs"]:
+            continue
+        x, y = places.x.values, places.y.values
+        estimates = {name: places[name].values for name in ("background", "analysis")}
+        spreads = {name: places[f"{name}_spread"].values for name in estimates}
+        if climatology is not None:
+            field = read_thickness_field(
+                case.input(climatology, noted), case.grid, time=case.analysis_time
+            )
+            cell, _ = containing_cell(case.grid, x, y)
+            estimates["climatology"] = field.reshape(-1)[cell]
+        blocks = np.floor(x / BLOCK) * 1e4 + np.floor(y / BLOCK)
+        rows += score_points(
+            estimates, places.value.values, places.error_std.values, blocks,
+            variable="thickness", region=region, spreads=spreads,
+            rng=np.random.default_rng(case.config.seed),
+        )
+    return rows

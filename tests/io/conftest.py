@@ -1,0 +1,10 @@
+"""Regridding weights of these tests stay out of the user's cache."""
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOECAST_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -29,6 +29,12 @@ class ModelSection(Section):
     step_hours: Positive = Field(6.0, description="length of a step [h]")
     wind_factor: Positive = Field(0.016, description="ice speed over 10 m wind speed [1]")
     turning_angle: float = Field(22.0, description="of the drift to the right of the wind [degrees]")
+    open_water_heat_flux: Annotated[float, Field(ge=0)] = Field(
+        300.0, description="from the ocean far from the initial ice, which keeps it away [W/m2]"
+    )
+    open_water_distance_km: Positive = Field(
+        50.0, description="over which that flux rises with distance from the initial ice [km]"
+    )
 
 
 class FileBackground(Section):

@@ -178,6 +178,15 @@ def test_points_hold_the_observations():
     assert dataset["assimilated"].values.tolist() == [1, 0, 1]
 
 
+@pytest.mark.parametrize("write", [write_netcdf, write_zarr])
+def test_no_observations(write, tmp_path):
+    none = some_observations().select(np.zeros(3, bool))
+    dataset = points_dataset(none, GRID, title="None", equivalents={"background": none.value})
+    write(dataset, tmp_path / "x")
+    with read_dataset(tmp_path / "x") as back:
+        xr.testing.assert_identical(back.load(), dataset)
+
+
 @pytest.mark.parametrize(
     ("name", "standard_name", "unit"),
     [

@@ -64,6 +64,11 @@ def test_kinds_times_and_spans_stay_apart():
     np.testing.assert_array_equal(made.group, [0, 0, 0, 4])
 
 
+def test_nothing_good_gives_nothing():
+    made = superobservations(FOUR.replace(flag=np.full(4, FLAGS["near_coast"])), GRID)
+    assert made.size == 0 and made.cell.shape == (0, 1)
+
+
 @given(st.integers(0, 2**31), st.floats(0, 1))
 def test_error_lies_between_that_of_one_and_of_independent_ones(seed, correlation):
     numbers = np.random.default_rng(seed)

@@ -78,7 +78,8 @@ def test_map_is_redrawn_without_a_trace(grid):
     with style():
         drawing = FieldMap(plane, fraction_scale("ice"), (TRUE_EDGE,))
         once = drawing.draw(first, "first", edges=[(TRUE_EDGE, first)])
-        other = drawing.draw(second, "second", edges=[(TRUE_EDGE, second)], drift=(first, second, 0.5))
+        drift = (first, second, 0.5)
+        other = drawing.draw(second, "second", edges=[(TRUE_EDGE, second)], drift=drift)
         again = drawing.draw(first, "first", edges=[(TRUE_EDGE, first)])
         nothing = drawing.draw(first * np.nan, "none", edges=[(TRUE_EDGE, first * np.nan)])
     assert once == again != other

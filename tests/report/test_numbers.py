@@ -58,7 +58,7 @@ def test_signed_number():
 @pytest.mark.parametrize(
     ("rows", "line"),
     [
-        ([], "Forecast of 2 days, not verified."),
+        ([], "2-day forecast, not verified."),
         ([row("analysis", 0.3), row("background", 0.4)],
          "Thickness error of the analysis on withheld cells 0.300 m, 25 % below the background."),
         ([row("analysis", 0.5), row("background", 0.4)],
@@ -68,7 +68,7 @@ def test_signed_number():
         ([edge("forecast", 80, 1), edge("persistence", 70, 1), edge("forecast", 90, 2),
           edge("persistence", 120, 2)],
          "Ice-edge error below persistence at 1 of 2 leads (−25 % at day 2)."),
-        ([edge("forecast", 80, 1)], "Forecast of 2 days, not verified."),
+        ([edge("forecast", 80, 1)], "2-day forecast, not verified."),
     ],
 )
 def test_verdict(rows, line):

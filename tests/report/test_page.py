@@ -152,7 +152,7 @@ def test_bare_run(make_run, tmp_path):
         (folder / name).unlink()
     text = write_report(folder).read_text(encoding="utf-8")
     page = Page(text)
-    assert "Forecast of 1 days, not verified." in text
+    assert "1-day forecast, not verified." in text
     for heading in ("Warnings", "Notes", "Key numbers", "Scores against", "Does the spread",
                     "Scorecard", "Files read", "Stages"):
         assert heading not in text

@@ -24,7 +24,7 @@ def misfit_statistics(equivalents, observations):
         are no observations.
     """
     good = np.asarray(observations.flag) == 0
-    members = _finite(equivalents)[:, good]
+    members = _finite(equivalents, good)
     error = np.asarray(observations.error_std, float)[good]
     misfit = members.mean(axis=0) - np.asarray(observations.value, float)[good]
     variance = members.var(axis=0, ddof=1)
@@ -82,8 +82,8 @@ def innovation_statistics(analysis):
 
 
 def _departures(analysis, keep):
-    before = _finite(analysis.background_equivalents)[:, keep]
-    after = _finite(analysis.equivalents)[:, keep]
+    before = _finite(analysis.background_equivalents, keep)
+    after = _finite(analysis.equivalents, keep)
     value = np.asarray(analysis.observations.value, float)[keep]
     variance = np.asarray(analysis.observations.error_std, float)[keep] ** 2
     innovation = value - before.mean(axis=0)
@@ -104,6 +104,7 @@ def _departures(analysis, keep):
     return {"count": int(keep.sum())} | {name: float(v) for name, v in statistics.items()}
 
 
-def _finite(equivalents):
-    equivalents = np.asarray(equivalents, float)
+def _finite(equivalents, keep):
+    """Finite members of the equivalents of some observations."""
+    equivalents = np.asarray(equivalents, float)[:, keep]
     return equivalents[np.isfinite(equivalents).all(axis=1)]

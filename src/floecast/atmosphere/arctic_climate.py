@@ -155,7 +155,7 @@ def daily_insolation(latitude, time):
     References
     ----------
     Hartmann (1994), Global Physical Climatology, section 2.7; the declination is that of a
-    circular orbit, good to half a degree.
+    circular orbit, good to a degree.
     """
     declination = jnp.radians(-23.44) * jnp.cos(2 * jnp.pi * (year_fraction(time) + 10 / 365.2425))
     phi = jnp.radians(jnp.clip(latitude, -89.9, 89.9))

@@ -174,12 +174,14 @@ class SyntheticWeather(eqx.Module):
         lead = jnp.where(time > self.issued, time - self.issued, 0) / HALF_SKILL
         return self.skill / (1.0 + lead**SKILL_POWER)
 
+    @jax.jit
     def pressure(self, time):
         """Sea-level pressure at a time, ``(y, x)`` [Pa]."""
         mean, _, _ = climate.mean_pressure(self.x, self.y, self.centres, time)
         anomaly, _, _ = self._waves(self._coefficients(time)[0])
         return mean + anomaly
 
+    @jax.jit
     def between(self, start, end):
         """Fields at the two ends of a step.
 
@@ -277,6 +279,7 @@ def _amplitude():
     return PRESSURE_STD * np.sqrt(2.0 * variance / variance.sum() / OSCILLATIONS)
 
 
+@jax.jit
 def _oscillations(key):
     """Random frequencies [rad/s] and phases [rad], ``(oscillation, ky, kx)`` each."""
     k_x, k_y = _wavenumbers()

@@ -1,13 +1,18 @@
 """Stage 2: observations, quality control, analysis."""
 
+import json
+
 import jax
 import numpy as np
 
+from floecast.assimilation.diagnostics import innovation_statistics
 from floecast.core.calendar import to_seconds
 from floecast.core.ensemble import member
 from floecast.io.readers import read_observations
+from floecast.io.run_folder import write_text
 from floecast.observation.observations import Observations
 from floecast.observation.operators import observe
+from floecast.observation.quality_control import check_departure, check_range, summary
 from floecast.observation.sampling import sample_concentration, sample_thickness
 from floecast.observation.superob import superobservations
 
@@ -19,7 +24,7 @@ BLOCK = 100e3
 
 def products(config):
     """What the stage writes."""
-    return ["observations.nc", "analysis.nc", "analysis_ensemble.nc"]
+    return ["observations.nc", "analysis.nc", "analysis_ensemble.nc", "diagnostics.json"]
 
 
 def make(case, noted):
@@ -33,7 +38,9 @@ def make(case, noted):
     """
     background = files.read_states(case.folder.file("background_ensemble.nc"), case.grid)
     observations, withheld = _from_twin(case) if case.config.twin else _from_files(case, noted)
-    checked = case.check(observations, background)
+    limit = case.config.analysis.gross_check
+    seen = equivalents(background, observations, case.grid)
+    checked = check_departure(check_range(observations), seen, factor=limit)
     result = case.letkf().analyse(background, checked)
     good = np.asarray(result.healthy)
     before, after = (
@@ -50,8 +57,13 @@ def make(case, noted):
         case.folder.file("analysis_ensemble.nc"), after, case.grid, time,
         title="Sea-ice analysis, members", members=True,
     )
-    rejected = int(np.sum(checked.flag != 0))
-    noted["notes"].append(f"Analysis: {checked.size - rejected} observations used, {rejected} rejected.")
+    told = {"quality_control": summary(checked), "innovations": innovation_statistics(result)}
+    write_text(case.folder.file("diagnostics.json"), json.dumps(told, indent=1) + "\n")
+    for row in told["quality_control"]:
+        noted["notes"].append(
+            f"Analysis: {row['good']} of {row['total']} observations of {row['kind']} used, "
+            f"{row['failed_gross_check']} too far from the background, {row['out_of_range']} out of range."
+        )
 
 
 def equivalents(ensemble, observations, grid):

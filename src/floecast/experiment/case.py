@@ -104,11 +104,16 @@ class Case:
             wind_factor=section.wind_factor if wind_factor is None else wind_factor,
             turning_angle=section.turning_angle if turning_angle is None else turning_angle,
         )
-        heat = jnp.asarray(ocean_heat_flux_beyond_edge(self.initial_concentration, self.grid))
+        heat = ocean_heat_flux_beyond_edge(
+            self.initial_concentration,
+            self.grid,
+            far_away=section.open_water_heat_flux,
+            distance=1e3 * section.open_water_distance_km,
+        )
         return Simulator(
             self.grid,
             rheology=drift,
-            thermodynamics=SimpleFreezing(ocean_heat_flux=heat),
+            thermodynamics=SimpleFreezing(ocean_heat_flux=jnp.asarray(heat)),
             dt=round(self.config.model.step_hours * calendar.HOUR),
         )
 

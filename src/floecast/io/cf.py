@@ -30,6 +30,8 @@ __all__ = [
 FILL = np.float32(9.96921e36)
 """Missing value in files: the default of the netCDF library for float32."""
 
+_UNIT_OF_KIND = "in the unit of its kind: concentration 1, thickness m, drift_u and drift_v m s-1"
+
 _PRODUCTS = {
     "probability_of_ice": Variable(
         "probability_of_ice", f"probability of a sea-ice concentration above {ICE_EDGE}", None, "1"
@@ -161,19 +163,18 @@ def points_dataset(observations, grid, *, title, assimilated=None, equivalents=N
     -------
     xarray.Dataset
     """
-    names = {"value": "observed value", "error_std": "standard deviation of the observation error"}
-    columns = {name: (getattr(observations, name), names[name]) for name in names}
-    for name, values in (equivalents or {}).items():
-        columns[name] = (values, f"equivalent of the observation: {name.replace('_', ' ')}")
-    variables = {
-        name: _along_obs(values, float, long_name=text, comment=_UNIT_OF_KIND)
-        for name, (values, text) in columns.items()
+    columns = {
+        "value": ("observed value", observations.value),
+        "error_std": ("standard deviation of the observation error", observations.error_std),
     }
-    for name in equivalents or {}:
+    for name, values in (equivalents or {}).items():
+        columns[name] = (f"equivalent of the observation: {name.replace('_', ' ')}", values)
+    variables = {}
+    for name, (text, values) in columns.items():
+        variables[name] = _along_obs(values, float, long_name=text, comment=_UNIT_OF_KIND)
         variables[name].encoding["_FillValue"] = float(FILL)
-    if grid.epsg is not None:
-        for variable in variables.values():
-            variable.encoding["grid_mapping"] = "crs"
+        if grid.epsg is not None:
+            variables[name].encoding["grid_mapping"] = "crs"
     variables["kind"] = _along_obs(
         observations.kind, np.int8, long_name="kind of observation",
         flag_values=np.arange(len(KINDS), dtype=np.int8), flag_meanings=" ".join(KINDS),
@@ -196,9 +197,6 @@ def points_dataset(observations, grid, *, title, assimilated=None, equivalents=N
     coordinates = _point_coordinates(observations, grid)
     attributes = _global_attributes(title, {"featureType": "point"} | attributes)
     return _without_fill(xr.Dataset(variables, coordinates, attributes))
-
-
-_UNIT_OF_KIND = "in the unit of its kind: concentration 1, thickness m, drift_u and drift_v m s-1"
 
 
 def _field(variable, field, dims, grid, staggered):

@@ -43,10 +43,8 @@ def classic_length(file):
             skip(integer())
             skip(_BYTES[integer()] * integer())
 
-    long_offsets = integer() & 0xFF == 2
-    records = integer()
-    integer()
-    lengths = []
+    offset_size = 8 if integer() & 0xFF == 2 else 4
+    records, _, lengths = integer(), integer(), []
     for _ in range(integer()):
         skip(integer())
         lengths.append(integer())
@@ -59,14 +57,15 @@ def classic_length(file):
         attributes()
         size = _BYTES[integer()]
         integer()
-        begin = integer(8 if long_offsets else 4)
+        begin = integer(offset_size)
         if 0 in shape:  # the unlimited dimension comes first and has length 0 in the header
             record_variables.append((begin, size * prod(shape[1:])))
         else:
             end = max(end, begin + size * prod(shape))
     sizes = [size for _, size in record_variables]
     record = sizes[0] if len(sizes) == 1 else sum(map(_padded, sizes))
-    return max([end, *(begin + (records - 1) * record + size for begin, size in record_variables)])
+    ends = (begin + (records - 1) * record + size for begin, size in record_variables)
+    return max([end, *ends])
 
 
 def _padded(size):

@@ -82,14 +82,14 @@ def check_departure(observations, equivalents, *, factor=4.0):
     ----------
     observations : Observations
     equivalents : (member, p) array
-        Background members as observed; members that are not finite are left out.
+        Background members as observed; values that are not finite are left out.
     factor : float
         Greatest departure from the ensemble mean, in standard deviations of spread and error.
 
     Returns
     -------
     Observations
-        With ``failed_gross_check`` set, also where no member has an equivalent.
+        With ``failed_gross_check`` set, also where fewer than two members have an equivalent.
 
     Raises
     ------
@@ -101,12 +101,15 @@ def check_departure(observations, equivalents, *, factor=4.0):
         raise InputError(
             f"equivalents have shape {equivalents.shape}, there are {observations.size} observations"
         )
-    equivalents = equivalents[np.isfinite(equivalents).all(axis=1)]
-    if len(equivalents) < 2:
-        return _flagged(observations, np.ones(observations.size, bool), "failed_gross_check")
-    departure = np.asarray(observations.value) - equivalents.mean(axis=0)
-    expected = np.hypot(equivalents.std(axis=0, ddof=1), np.asarray(observations.error_std))
-    return _flagged(observations, ~(np.abs(departure) <= factor * expected), "failed_gross_check")
+    finite = np.isfinite(equivalents)
+    count = np.maximum(finite.sum(axis=0), 2)
+    mean = np.where(finite, equivalents, 0.0).sum(axis=0) / count
+    square = np.where(finite, equivalents - mean, 0.0) ** 2
+    expected = np.hypot(
+        np.sqrt(square.sum(axis=0) / (count - 1)), np.asarray(observations.error_std)
+    )
+    near = np.abs(np.asarray(observations.value) - mean) <= factor * expected
+    return _flagged(observations, ~(near & (finite.sum(axis=0) > 1)), "failed_gross_check")
 
 
 def summary(observations):

@@ -121,6 +121,7 @@ def increment_maps(contents):
             f"increment_{name}", png,
             f"Map of analysis minus background of the {name}; the greatest change is "
             f"{summary.number(float(largest))} {unit}".rstrip() + ".",
+            caption,
         ))
     return pictures
 

@@ -107,7 +107,7 @@ def verdict(contents):
             f"({_change_text(forecast.value, reference.value)} at day {lead / 24:g})"
         )
     if not parts:
-        return f"Forecast of {contents.leads[-1] / 24:g} days, not verified."
+        return f"{contents.leads[-1] / 24:g}-day forecast, not verified."
     text = "; ".join(parts) + "."
     return text[0].upper() + text[1:]
 

@@ -1,0 +1,127 @@
+"""Control variables: bounds kept whatever the increment, and exact return."""
+
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
+
+from floecast.assimilation.bounds import Above, Between, Free, IceControl, Unbounded, bound_of
+from floecast.core import variables
+from floecast.core.errors import InputError
+from floecast.core.state import IceState
+from floecast.core.variables import VARIABLES
+
+SHAPE = (3, 2, 4)
+REAL = st.floats(-1e6, 1e6)
+
+
+def fields(upper):
+    return arrays(float, SHAPE, elements=st.sampled_from([0.0, upper]) | st.floats(0.0, upper))
+
+
+@st.composite
+def states(draw):
+    concentration, damage = draw(fields(1.0)), draw(fields(1.0))
+    depths = [draw(fields(upper)) * concentration for upper in (10.0, 1.0)]
+    drift = [draw(arrays(float, SHAPE, elements=st.floats(-1, 1))) for _ in range(2)]
+    return IceState(*(jnp.asarray(f) for f in (concentration, *depths, *drift, damage)))
+
+
+@given(st.floats(0, 1))
+def test_fraction_returns(value):
+    bound = Between(0.0, 1.0)
+    assert bound.to_value(bound.to_control(value)) == pytest.approx(value, abs=1e-15)
+
+
+@given(st.floats(0, 50))
+def test_depth_returns(value):
+    bound = Above(0.0, 0.2)
+    assert bound.to_value(bound.to_control(value)) == pytest.approx(value, rel=1e-12, abs=1e-300)
+
+
+@given(REAL)
+def test_any_control_value_is_inside(control):
+    assert -2 <= Between(-2.0, 3.0).to_value(control) <= 3
+    assert Above(1.0, 0.2).to_value(control) >= 1
+
+
+@given(REAL, REAL)
+def test_maps_do_not_turn_back(one, other):
+    low, high = sorted((one, other))
+    for bound in (Between(0.0, 1.0), Above(0.0, 0.2)):
+        assert bound.to_value(low) <= bound.to_value(high)
+
+
+def test_bounds_are_reached_and_left():
+    fraction, depth = Between(0.0, 1.0), Above(0.0, 0.2)
+    assert fraction.to_value(-0.1) == depth.to_value(-0.1) == 0
+    assert fraction.to_value(2.0) == 1
+    assert 0 < fraction.to_value(0.1) < 0.011
+    assert 0 < depth.to_value(0.1) < 0.1
+
+
+def test_depth_is_linear_far_from_the_bound():
+    slope = jax.grad(Above(0.0, 0.2).to_value)(3.0)
+    assert slope == pytest.approx(1.0, abs=0.005)
+
+
+def test_bounds_come_from_the_table(monkeypatch):
+    assert bound_of("concentration") == Between(0.0, 1.0)
+    assert bound_of("thickness", 0.3) == Above(0.0, 0.3)
+    assert isinstance(bound_of("u"), Free)
+    odd = variables.Variable("odd", "", None, "1", upper=2.0)
+    monkeypatch.setitem(VARIABLES, "odd", odd)
+    with pytest.raises(InputError, match="upper bound only"):
+        bound_of("odd")
+
+
+@given(states())
+def test_ensemble_returns(ensemble):
+    control = IceControl()
+    back = control.to_state(control.to_control(ensemble))
+    for name, field in back.fields().items():
+        assert field == pytest.approx(ensemble.fields()[name], rel=1e-12, abs=1e-14)
+
+
+@given(states(), arrays(float, (6, *SHAPE), elements=st.floats(-20, 20)))
+def test_no_increment_leaves_the_bounds(ensemble, increments):
+    control = IceControl()
+    free = jax.tree.map(
+        jnp.add, control.to_control(ensemble), IceState(*(jnp.asarray(i) for i in increments))
+    )
+    for name, field in control.to_state(free).fields().items():
+        variable = VARIABLES[name]
+        assert (field >= variable.lower).all() and (field <= variable.upper).all()
+
+
+def test_ice_appears_and_vanishes():
+    concentration = jnp.array([0.0, 0.1])[:, None, None]
+    zero = jnp.zeros_like(concentration)
+    ensemble = IceState(concentration, 0.5 * concentration, zero, zero, zero, zero)
+    control = IceControl()
+    free = control.to_control(ensemble)
+    # A member without ice borrows the thickness of the others.
+    assert free.ice_volume[0, 0, 0] == pytest.approx(float(free.ice_volume[1, 0, 0]))
+    more, less = (
+        control.to_state(IceState(free.concentration + change, free.ice_volume, *(zero,) * 4))
+        for change in (0.2, -0.5)
+    )
+    assert (more.concentration > 0.03).all()
+    assert np.asarray(more.ice_volume) == pytest.approx(0.5 * np.asarray(more.concentration))
+    assert (less.concentration == 0).all() and (less.ice_volume == 0).all()
+
+
+def test_new_ice_where_no_member_has_any():
+    zero = jnp.zeros((2, 1, 1))
+    control = IceControl(new_ice_thickness=0.15)
+    free = control.to_control(IceState(*(zero,) * 6))
+    state = control.to_state(IceState(zero + 0.5, free.ice_volume, *(zero,) * 4))
+    assert state.thickness == pytest.approx(0.15)
+
+
+def test_unbounded_changes_nothing():
+    ensemble = {"a": jnp.arange(3.0)}
+    assert Unbounded().to_state(Unbounded().to_control(ensemble)) is ensemble

@@ -135,8 +135,8 @@ def config_init(
     import yaml
 
     from floecast.config import STARTING_CONFIG, make_config
+    from floecast.core.atomic import write_text
     from floecast.core.errors import InputError
-    from floecast.io.run_folder import write_text
 
     if path.exists():
         raise InputError(f"{path} exists; choose another name")

@@ -83,7 +83,7 @@ def test_ensemble_returns(ensemble):
     control = IceControl()
     back = control.to_state(control.to_control(ensemble))
     for name, field in back.fields().items():
-        assert field == pytest.approx(ensemble.fields()[name], rel=1e-12, abs=1e-14)
+        np.testing.assert_allclose(field, ensemble.fields()[name], rtol=1e-12, atol=1e-14)
 
 
 @given(states(), arrays(float, (6, *SHAPE), elements=st.floats(-20, 20)))

@@ -58,6 +58,14 @@ def test_constant(source, method):
 
 @each_method
 @each_source
+def test_no_weight_is_negative(source, method):
+    """So that no value leaves the range of those it is made of."""
+    pair = GridDefinition.of(source), GridDefinition.of(COARSE)
+    assert weights(*pair, method).matrix.data.min() > -1e-8
+
+
+@each_method
+@each_source
 def test_smooth_field(source, method):
     error = regrid(smooth(source), source, COARSE, method=method) - smooth(COARSE)
     assert np.abs(error).max() < {"nearest": 0.05, "conservative": 6e-3, "bilinear": 2e-3}[method]

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from floecast.core.atomic import write_text
 from floecast.core.errors import InputError
-from floecast.io.run_folder import RunFolder, input_record, read_manifest, write_text
+from floecast.io.run_folder import RunFolder, input_record, read_manifest
 
 CONFIG = {"name": "case", "seed": 1, "analysis": {"half_width_km": 300.0}}
 

@@ -57,7 +57,7 @@ def test_nsidc_footprint_is_that_of_the_sensor(written):
     made = read_observations(written(layouts.nsidc(layouts.nsidc_codes(125), days=(0,))), GRID)
     state = IceState.at_rest(GRID, 0.5 + GRID.x[None, :] * np.ones(GRID.shape) / 1e7, 1.0)
     central = made.select(np.hypot(made.x, made.y) < 600e3)
-    seen = np.asarray(observe(state, central, GRID))
+    seen = np.asarray(observe(state, central))
     np.testing.assert_allclose(seen, 0.5 + central.x / 1e7, atol=5e3 / 1e7)
     assert (central.weight > 0).sum(axis=1).min() >= 4
 

@@ -54,7 +54,7 @@ def test_concentration_is_clipped_as_products_are(key):
 def test_concentration_is_smeared(key):
     edge = ice((GRID.x > 0).astype(float)[None, :])
     made = sample_concentration(key, edge, GRID, TIME, footprint=200e3)
-    seen = np.asarray(observe(edge, made, GRID))
+    seen = np.asarray(observe(edge, made))
     inside = (np.abs(made.x) < 150e3) & (np.hypot(made.x, made.y) < 800e3)
     assert ((seen[inside] > 0.01) & (seen[inside] < 0.99)).all() and inside.any()
 

@@ -158,12 +158,13 @@ def test_tangent_and_adjoint_of_a_step():
     (adjoint,) = jax.vjp(lambda s: step(model, s, forcing), state)[1](weight)
     assert dot(tangent, weight) == pytest.approx(dot(change, adjoint), rel=1e-12)
 
-    remainders = []
-    for size in 1e-3 * 0.5 ** np.arange(6):
+    def remainder(size):
         moved = step(model, jax.tree.map(lambda x, d: x + size * d, state, change), forcing)
         errors = jax.tree.map(lambda m, a, t: m - a - size * t, moved, after, tangent)
-        remainders.append(np.sqrt(dot(errors, errors)))
-    slopes = np.log2(np.array(remainders[:-1]) / remainders[1:])
+        return np.sqrt(dot(errors, errors))
+
+    remainders = np.array([remainder(size) for size in 1e-3 * 0.5 ** np.arange(6)])
+    slopes = np.log2(remainders[:-1] / remainders[1:])
     assert np.all((slopes > 1.9) & (slopes < 2.1)), slopes
 
 
@@ -187,8 +188,9 @@ def test_slopes_of_the_parameters_against_differences():
             for v in (value + size, value - size)
         )
         upper, lower = (float(end) for end in ends)
+        difference = (upper - lower) / (2 * float(size))
         # Parameters without effect here, such as that of surface melt, have slope zero.
-        assert float(slope) == pytest.approx((upper - lower) / (2 * float(size)), rel=1e-5, abs=1e-6)
+        assert float(slope) == pytest.approx(difference, rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize("wind", [0.0, 10.0])

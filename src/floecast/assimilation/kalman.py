@@ -151,22 +151,16 @@ class LETKF(eqx.Module):
         # Zeros stand in for members that are left out, so that nothing infinite is multiplied.
         members = jax.tree.map(lambda leaf: jnp.where(_along(good, leaf), leaf, 0), ensemble)
         before = observed(members, observations)
-        control = self.control.to_control(members)
-        updated = self._update(control, self._whiten(before, good, observations), neighbours, good)
-        state = self.control.to_state(updated)
-        touched = jnp.zeros(self._count(), bool).at[neighbours.column].set(True) & enough
-
-        def chosen(new, old):
-            rows = old.reshape(old.shape[0], self._count(), -1)
-            here = good[:, None, None] & touched[None, :, None]
-            return jnp.where(here, new.reshape(rows.shape), rows).reshape(old.shape)
-
-        state = jax.tree.map(chosen, state, ensemble)
-        after = observed(jax.tree.map(lambda leaf: jnp.where(_along(good, leaf), leaf, 0), state),
-                         observations)
         some = neighbours.column.shape[0] > 0
+        if some:
+            whitened = self._whiten(before, good, observations)
+            control = self._update(self.control.to_control(members), whitened, neighbours, good)
+            members = self._touched(self.control.to_state(control), members, neighbours, enough)
+        after = observed(members, observations)
         return Analysis(
-            ensemble=state,
+            ensemble=jax.tree.map(
+                lambda new, old: jnp.where(_along(good, new), new, old), members, ensemble
+            ),
             background=ensemble,
             observations=observations,
             equivalents=jnp.where(good[:, None], after, jnp.nan),
@@ -176,6 +170,16 @@ class LETKF(eqx.Module):
                 enough, Status.GOOD if some else Status.NO_OBSERVATIONS, Status.TOO_FEW_MEMBERS
             ),
         )
+
+    def _touched(self, new, old, neighbours, enough):
+        """New states in columns in reach of an observation, the old ones elsewhere."""
+        touched = jnp.zeros(self._count(), bool).at[neighbours.column].set(True) & enough
+
+        def chosen(new, old):
+            rows = old.reshape(old.shape[0], self._count(), -1)
+            return jnp.where(touched[None, :, None], new.reshape(rows.shape), rows).reshape(old.shape)
+
+        return jax.tree.map(chosen, new, old)
 
     def _count(self):
         """Number of columns; the whole state is one where there is no localisation."""

@@ -6,10 +6,10 @@ import jax
 import numpy as np
 
 from floecast.assimilation.diagnostics import innovation_statistics
+from floecast.core.atomic import write_text
 from floecast.core.calendar import to_seconds
 from floecast.core.ensemble import member
 from floecast.io.readers import read_observations
-from floecast.io.run_folder import write_text
 from floecast.observation.observations import Observations
 from floecast.observation.operators import observe
 from floecast.observation.quality_control import check_departure, check_range, summary
@@ -39,7 +39,7 @@ def make(case, noted):
     background = files.read_states(case.folder.file("background_ensemble.nc"), case.grid)
     observations, withheld = _from_twin(case) if case.config.twin else _from_files(case, noted)
     limit = case.config.analysis.gross_check
-    seen = equivalents(background, observations, case.grid)
+    seen = equivalents(background, observations)
     checked = check_departure(check_range(observations), seen, factor=limit)
     result = case.letkf().analyse(background, checked)
     good = np.asarray(result.healthy)
@@ -49,8 +49,8 @@ def make(case, noted):
     time = case.analysis_time
     files.write_observations(
         case.folder.file("observations.nc"), checked, withheld, case.grid,
-        background=lambda seen: equivalents(before, seen, case.grid),
-        analysis=lambda seen: equivalents(after, seen, case.grid),
+        background=lambda seen: equivalents(before, seen),
+        analysis=lambda seen: equivalents(after, seen),
     )
     files.write_analysis(case.folder.file("analysis.nc"), before, after, case.grid, time)
     files.write_states(
@@ -66,9 +66,9 @@ def make(case, noted):
         )
 
 
-def equivalents(ensemble, observations, grid):
+def equivalents(ensemble, observations):
     """What each member shows in place of the observations, ``(member, p)``."""
-    return jax.vmap(lambda state: observe(state, observations, grid))(ensemble)
+    return jax.vmap(lambda state: observe(state, observations))(ensemble)
 
 
 def withheld_blocks(x, y):

@@ -5,12 +5,10 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from scipy.spatial import cKDTree
 
-from floecast.assimilation.bounds import IceControl
 from floecast.assimilation.inflation import Inflation
 from floecast.assimilation.initial import InitialErrors
 from floecast.assimilation.kalman import LETKF
@@ -23,7 +21,6 @@ from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.io.readers import concentration_field
 from floecast.io.run_folder import RunFolder, input_record
-from floecast.observation.operators import observe
 from floecast.progress import Silent
 from floecast.simulator.free_drift import FreeDrift
 from floecast.simulator.model import Simulator
@@ -161,10 +158,8 @@ class Case:
         """The analysis method."""
         section = self.config.analysis
         return LETKF(
-            operator=eqx.Partial(observe, grid=self.grid),
             localisation=GaspariCohn.on_grid(self.grid, 1e3 * section.half_width_km),
             inflation=Inflation(prior=section.inflation, relaxation=section.relaxation),
-            control=IceControl(),
             shared_error=section.shared_error,
         )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from floecast.core.errors import InputError
 
-from .atomic import replacing
+from floecast.core.atomic import replacing
 
 _FORMAT = 1
 

@@ -14,13 +14,13 @@ from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.projection import rotate_to_grid
 
-from .atomic import replacing
+from floecast.core.atomic import replacing
 from .grids import GridDefinition
 from .weights import bilinear, conservative, nearest
 
 METHODS = {"conservative": conservative, "bilinear": bilinear, "nearest": nearest}
 
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2  # to be raised when a method gives other weights
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from floecast.core.atomic import write_text
 from floecast.core.errors import InputError
 
-VERSIONED = ("floecast", "jax", "jaxlib", "equinox", "numpy", "scipy", "xarray", "netCDF4", "pyresample")
+VERSIONED = ("floecast", "jax", "jaxlib", "equinox", "numpy", "scipy", "xarray", "netCDF4")
 """Packages whose versions the manifest tells."""
 
 
@@ -156,14 +157,6 @@ def checksum(path):
     """SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_text(path, text):
-    """Write a text file whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def _first_difference(old, new, prefix=""):

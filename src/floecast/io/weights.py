@@ -39,7 +39,7 @@ def conservative(source, target):
 def _neighbours(near, source, target):
     """Pairs of source cells, out of those in `near`, and target cells whose boxes meet."""
     finite = np.flatnonzero(np.isfinite(target.radius))
-    if not len(near) or not len(finite):
+    if not len(near):
         return np.empty(0, int), np.empty(0, int)
     tree = KDTree(source.centres.reshape(-1, 2)[near])
     reach = target.radius[finite] + source.radius[near].max()

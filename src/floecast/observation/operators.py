@@ -2,13 +2,13 @@
 
 import jax.numpy as jnp
 
-from floecast.core.operators import u_to_t, v_to_t
+from floecast.core.operators import south, west
 
 LEAST_CONCENTRATION = 0.05
 """Below this footprint concentration the thickness over the ice is not resolved [1]."""
 
 
-def observe(state, observations, grid):
+def observe(state, observations):
     """Equivalents of observations in a state.
 
     Parameters
@@ -17,14 +17,13 @@ def observe(state, observations, grid):
         Of one member, ``(y, x)``.
     observations : Observations
         Along p.
-    grid : Grid
 
     Returns
     -------
     (p,) array
         Concentration: footprint mean [1]. Thickness: footprint volume over footprint
-        concentration, the latter not below `LEAST_CONCENTRATION` [m]. Drift: velocity brought to
-        T points, footprint mean [m/s].
+        concentration, the latter not below `LEAST_CONCENTRATION` [m]. Drift: mean of the two faces
+        of each cell, of which coasts are at rest, footprint mean [m/s].
 
     Notes
     -----
@@ -35,8 +34,8 @@ def observe(state, observations, grid):
         [
             state.concentration,
             state.ice_volume,
-            u_to_t(state.u, grid),
-            v_to_t(state.v, grid),
+            0.5 * (state.u + west(state.u)),
+            0.5 * (state.v + south(state.v)),
         ]
     ).reshape(4, -1)
     seen = jnp.sum(fields[:, observations.cell] * observations.weight[None], axis=-1)

@@ -65,7 +65,7 @@ def sample_concentration(key, truth, grid, time, *, footprint=50e3, every=1):
         "concentration", np.zeros(keep.sum()), 1.0, x[keep], y[keep], time,
         seen.cell[keep], seen.weight[keep], span=DAY,
     )
-    true = np.asarray(observe(truth, sampled, grid))
+    true = np.asarray(observe(truth, sampled))
     noise = np.asarray(jax.random.normal(key, true.shape))
     value = np.clip(true + concentration_error(true) * noise, 0.0, 1.0)
     return sampled.replace(value=value, error_std=concentration_error(value))
@@ -128,7 +128,7 @@ def sample_thickness(
     common = np.asarray(jax.random.normal(named_key(key, "shared"), groups.shape))[member]
     own = np.asarray(jax.random.normal(named_key(key, "own"), cell.shape))
     noise = np.sqrt(shared) * common + np.sqrt(1 - shared) * own
-    value = np.asarray(observe(truth, sampled, grid)) + error * noise
+    value = np.asarray(observe(truth, sampled)) + error * noise
     enough = np.asarray(truth.concentration).reshape(-1)[cell] > least_concentration
     return sampled.replace(value=value).select(enough)
 

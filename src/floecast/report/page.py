@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from floecast.io.atomic import replacing
+from floecast.core.atomic import replacing
 from floecast.report import pictures, summary
 from floecast.report.contents import read_contents
 from floecast.report.maps import style

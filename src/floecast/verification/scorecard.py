@@ -4,12 +4,12 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from floecast.core.atomic import write_text
 from floecast.core.errors import InputError
 
 
@@ -54,16 +54,6 @@ def _plain(row: Row) -> dict[str, Any]:
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in asdict(row).items()
     }
-
-
-def _write_atomic(path: str | Path, text: str) -> None:
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(text.encode())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_row(path: Path, number: int, entry: Any) -> Row:
@@ -137,7 +127,7 @@ class Scorecard:
         path : file to write; replaced in one step.
         """
         lines = ",\n".join(json.dumps(_plain(row), allow_nan=False) for row in self.rows)
-        _write_atomic(path, f"[\n{lines}\n]\n" if lines else "[]\n")
+        write_text(path, f"[\n{lines}\n]\n" if lines else "[]\n")
 
     def to_csv(self, path: str | Path) -> None:
         """Write a table with a header line; undefined numbers are empty.
@@ -150,7 +140,7 @@ class Scorecard:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_TYPES)
         writer.writerows(_plain(row).values() for row in self.rows)
-        _write_atomic(path, text.getvalue())
+        write_text(path, text.getvalue())
 
     @staticmethod
     def from_json(path: str | Path) -> "Scorecard":

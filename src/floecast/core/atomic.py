@@ -48,6 +48,12 @@ def replacing(path):
             partial.unlink(missing_ok=True)
 
 
+def write_text(path, text):
+    """Write a UTF-8 text file whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_bytes(text.encode())
+
+
 def _flush(path):
     """Wait until a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

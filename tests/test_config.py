@@ -42,11 +42,17 @@ def test_wrong_values_are_named(override, named):
 
 def test_sections_that_do_not_fit_each_other_are_refused():
     with pytest.raises(InputError, match="twin background"):
-        make_config({**STARTING_CONFIG, "observations": [
-            {"file": "a.nc", "start": "2015-01-01", "end": "2015-01-02"}]})
+        make_config(
+            {
+                **STARTING_CONFIG,
+                "observations": [{"file": "a.nc", "start": "2015-01-01", "end": "2015-01-02"}],
+            }
+        )
 
 
-@pytest.mark.parametrize("text", ["", "- a\n- b\n", "a: [", "!!python/object/apply:os.system ['true']"])
+@pytest.mark.parametrize(
+    "text", ["", "- a\n- b\n", "a: [", "!!python/object/apply:os.system ['true']"]
+)
 def test_files_that_are_not_configurations_give_one_line(tmp_path, text):
     file = tmp_path / "config.yaml"
     file.write_text(text)
@@ -56,10 +62,29 @@ def test_files_that_are_not_configurations_give_one_line(tmp_path, text):
 
 
 def test_every_key_of_the_schema_has_a_description_or_a_plain_meaning():
-    plain = {"name", "title", "seed", "grid", "source", "background", "ensemble", "model", "observations",
-             "analysis", "weather", "forecast", "verification", "members", "days"}
+    plain = {
+        "name",
+        "title",
+        "seed",
+        "grid",
+        "source",
+        "background",
+        "ensemble",
+        "model",
+        "observations",
+        "analysis",
+        "weather",
+        "forecast",
+        "verification",
+        "members",
+        "days",
+    }
     schema = Config.model_json_schema()
     sections = [schema, *schema["$defs"].values()]
-    silent = {key for section in sections for key, entry in section.get("properties", {}).items()
-              if "description" not in entry}
+    silent = {
+        key
+        for section in sections
+        for key, entry in section.get("properties", {}).items()
+        if "description" not in entry
+    }
     assert silent <= plain

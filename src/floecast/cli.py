@@ -32,9 +32,7 @@ Out = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option(
-        "--data", metavar="DIR", envvar="FLOECAST_DATA", help="Folder of the real files."
-    ),
+    typer.Option("--data", metavar="DIR", envvar="FLOECAST_DATA", help="Folder of the real files."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")]
 

@@ -28,7 +28,9 @@ class ModelSection(Section):
 
     step_hours: Positive = Field(6.0, description="length of a step [h]")
     wind_factor: Positive = Field(0.016, description="ice speed over 10 m wind speed [1]")
-    turning_angle: float = Field(22.0, description="of the drift to the right of the wind [degrees]")
+    turning_angle: float = Field(
+        22.0, description="of the drift to the right of the wind [degrees]"
+    )
     open_water_heat_flux: Annotated[float, Field(ge=0)] = Field(
         300.0, description="from the ocean far from the initial ice, which keeps it away [W/m2]"
     )
@@ -111,10 +113,12 @@ class AnalysisSection(Section):
 class WeatherSection(Section):
     """The weather that drives the forecast members."""
 
-    knowledge: Literal["forecast", "climatology"] = Field(
+    knowledge: Literal["forecast", "climatology", "file"] = Field(
         description="forecast: the truth's weather with an error that grows with lead (twin only); "
-        "climatology: each member draws weather of its own"
+        "climatology: each member draws weather of its own; file: all members have the weather of "
+        "a file, and what the file lacks from weather of their own"
     )
+    file: str | None = Field(None, description="weather file, under the data folder")
 
 
 class ForecastSection(Section):
@@ -127,7 +131,8 @@ class VerificationSection(Section):
     """What the forecast is set against."""
 
     concentration: str | None = Field(
-        None, description="file with daily concentrations, under the data folder; the truth in twins"
+        None,
+        description="file with daily concentrations, under the data folder; the truth in twins",
     )
     thickness_climatology: str | None = Field(
         None, description="file with a thickness climatology, under the data folder"
@@ -160,10 +165,12 @@ class Config(Section):
     def _sections_fit(self):
         if self.twin != isinstance(self.observations, TwinObservations):
             raise ValueError(
-                "a twin background goes with `observations: {}`, a file background with a list of files"
+                "a twin background goes with `observations: {}`, a file background with a list"
             )
         if not self.twin and self.weather.knowledge == "forecast":
             raise ValueError("weather.knowledge: forecast needs a twin; use climatology")
+        if (self.weather.knowledge == "file") != (self.weather.file is not None):
+            raise ValueError("weather.knowledge: file and weather.file go together")
         if not self.twin:
             days = (self.analysis_time - self.background.date).total_seconds() / 86400
             if days < 0 or days != int(days):

@@ -53,8 +53,11 @@ class TerminalProgress:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(),
-            console=Console(file=stream), transient=True,
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            console=Console(file=stream),
+            transient=True,
         )
         self._task = None
 
@@ -75,6 +78,7 @@ class TerminalProgress:
     def advance(self, done, total):
         """Say how far the stage is."""
         self._bar.update(self._task, completed=done, total=total)
+
 
 def progress_for(stream):
     """The progress that suits a stream."""

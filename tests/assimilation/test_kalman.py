@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from floecast.assimilation.analysis import Status
-from floecast.assimilation.bounds import IceControl
+from floecast.assimilation.bounds import Unbounded
 from floecast.assimilation.inflation import Inflation, relax_to_prior_spread
 from floecast.assimilation.kalman import LETKF
 from floecast.assimilation.localisation import GaspariCohn, gaspari_cohn
@@ -14,7 +14,6 @@ from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.state import IceState
 from floecast.observation.observations import Observations, observations
-from floecast.observation.operators import observe
 
 MEMBERS, SIZE, COUNT = 7, 20, 11
 RNG = np.random.default_rng(5)
@@ -39,6 +38,11 @@ def made(count=COUNT, **fields):
     )
 
 
+def flat(*arguments, **fields):
+    """Filter of a state without bounds."""
+    return LETKF(*arguments, control=Unbounded(), **fields)
+
+
 def close(actual, expected, tolerance):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
 
@@ -53,7 +57,7 @@ def kalman(ensemble, matrix, value, covariance, prior=1.0):
 @pytest.mark.parametrize("prior", [1.0, 1.3])
 def test_is_the_kalman_filter(prior):
     obs = made()
-    analysis = LETKF(linear, inflation=Inflation(prior=prior)).analyse(ENSEMBLE, obs)
+    analysis = flat(linear, inflation=Inflation(prior=prior)).analyse(ENSEMBLE, obs)
     mean, spread = kalman(ENSEMBLE, MATRIX, obs.value, np.diag(obs.error_std**2), prior)
     assert analysis.status == Status.GOOD
     close(analysis.ensemble.mean(axis=0), mean, 1e-10)
@@ -68,7 +72,7 @@ def test_symmetric_root_of_the_transform_filter():
     whitened = anomalies @ MATRIX.T / obs.error_std
     values, vectors = np.linalg.eigh(np.eye(MEMBERS) + whitened @ whitened.T / (MEMBERS - 1))
     root = vectors / np.sqrt(values) @ vectors.T
-    ensemble = np.asarray(LETKF(linear).analyse(ENSEMBLE, obs).ensemble)
+    ensemble = np.asarray(flat(linear).analyse(ENSEMBLE, obs).ensemble)
     close(ensemble - ensemble.mean(axis=0), root @ anomalies, 1e-10)
 
 
@@ -77,7 +81,7 @@ def test_shared_error_is_a_full_covariance():
     obs = made(group=group)
     same = (group[:, None] == group) & (group > 0)
     covariance = np.outer(obs.error_std, obs.error_std) * np.where(np.eye(COUNT), 1, 0.3 * same)
-    analysis = LETKF(linear, shared_error=0.3).analyse(ENSEMBLE, obs)
+    analysis = flat(linear, shared_error=0.3).analyse(ENSEMBLE, obs)
     mean, spread = kalman(ENSEMBLE, MATRIX, obs.value, covariance)
     close(analysis.ensemble.mean(axis=0), mean, 1e-10)
     close(np.cov(np.asarray(analysis.ensemble).T), spread, 1e-10)
@@ -85,7 +89,7 @@ def test_shared_error_is_a_full_covariance():
 
 def test_each_column_solves_its_own_tapered_problem():
     obs, width, prior = made(), 2.5, 1.2
-    letkf = LETKF(points, GaspariCohn(PLACES, width), Inflation(prior=prior))
+    letkf = flat(points, GaspariCohn(PLACES, width), Inflation(prior=prior))
     ensemble = np.asarray(letkf.analyse(ENSEMBLE, obs).ensemble)
     for column in range(SIZE):
         taper = np.asarray(gaspari_cohn(np.abs(column - obs.x) / width))
@@ -104,7 +108,7 @@ def test_each_column_solves_its_own_tapered_problem():
 def test_one_cell_in_closed_form():
     ensemble = np.array([[1.0], [2.0], [3.0]])
     obs = observations("thickness", 4.0, 1.0, 0.0, 0.0, 0, [0], [1.0])
-    analysis = LETKF(points, GaspariCohn(np.zeros((1, 2)), 1.0)).analyse(ensemble, obs)
+    analysis = flat(points, GaspariCohn(np.zeros((1, 2)), 1.0)).analyse(ensemble, obs)
     # Variances 1 and 1: half way to the observation, spread over the root of two.
     root = 1 / np.sqrt(2)
     close(analysis.ensemble[:, 0], [3 - root, 3, 3 + root], 1e-12)
@@ -112,7 +116,7 @@ def test_one_cell_in_closed_form():
 
 def test_far_observations_do_not_matter():
     obs = made()
-    letkf = LETKF(points, GaspariCohn(PLACES, 2.0))
+    letkf = flat(points, GaspariCohn(PLACES, 2.0))
     near = letkf.analyse(ENSEMBLE, obs.select(obs.x < 4)).ensemble
     every = letkf.analyse(ENSEMBLE, obs).ensemble
     close(near[:, 0], every[:, 0], 1e-12)
@@ -122,14 +126,14 @@ def test_far_observations_do_not_matter():
 def test_order_of_observations_does_not_matter():
     obs, order = made(group=np.arange(COUNT) % 3), np.random.default_rng(1).permutation(COUNT)
     for localisation in (None, GaspariCohn(PLACES, 3.0)):
-        letkf = LETKF(points, localisation, shared_error=0.2)
+        letkf = flat(points, localisation, shared_error=0.2)
         one, other = (letkf.analyse(ENSEMBLE, o).ensemble for o in (obs, obs.select(order)))
         close(one, other, 1e-12)
 
 
 def test_order_of_members_does_not_matter():
     order = np.random.default_rng(1).permutation(MEMBERS)
-    letkf = LETKF(points, GaspariCohn(PLACES, 3.0), Inflation(relaxation=0.4))
+    letkf = flat(points, GaspariCohn(PLACES, 3.0), Inflation(relaxation=0.4))
     one = letkf.analyse(ENSEMBLE, made()).ensemble
     other = letkf.analyse(ENSEMBLE[order], made()).ensemble
     close(one[order], other, 1e-12)
@@ -138,7 +142,7 @@ def test_order_of_members_does_not_matter():
 @pytest.mark.parametrize("obs", [made().select(slice(0)), made(flag=4)], ids=["none", "flagged"])
 @pytest.mark.parametrize("localisation", [None, GaspariCohn(PLACES, 3.0)])
 def test_no_observations(obs, localisation):
-    letkf = LETKF(points, localisation, Inflation(prior=1.5, relaxation=0.5))
+    letkf = flat(points, localisation, Inflation(prior=1.5, relaxation=0.5))
     analysis = letkf.analyse(ENSEMBLE, obs)
     assert analysis.status == Status.NO_OBSERVATIONS
     assert (analysis.ensemble == ENSEMBLE).all()
@@ -149,7 +153,7 @@ def test_flagged_observations_have_equivalents_and_no_influence():
     obs = made()
     flag = np.where(np.arange(COUNT) == 4, 8, 0)
     spoilt = obs.replace(flag=flag, value=np.where(flag, np.nan, obs.value))
-    letkf = LETKF(points, GaspariCohn(PLACES, 3.0))
+    letkf = flat(points, GaspariCohn(PLACES, 3.0))
     without = letkf.analyse(ENSEMBLE, obs.select(flag == 0))
     analysis = letkf.analyse(ENSEMBLE, spoilt)
     close(analysis.ensemble, without.ensemble, 1e-12)
@@ -162,7 +166,7 @@ def test_member_that_is_not_finite_is_isolated(bad, localisation):
     obs, keep = made(), np.arange(MEMBERS) != 2
     spoilt = ENSEMBLE.copy()
     spoilt[2, 5] = bad
-    letkf = LETKF(points, localisation, Inflation(1.1, 0.3))
+    letkf = flat(points, localisation, Inflation(1.1, 0.3))
     analysis = letkf.analyse(spoilt, obs)
     alone = letkf.analyse(ENSEMBLE[keep], obs)
     close(analysis.ensemble[keep], alone.ensemble, 1e-12)
@@ -175,7 +179,7 @@ def test_member_that_is_not_finite_is_isolated(bad, localisation):
 
 def test_one_member_is_not_enough():
     spoilt = np.where(np.arange(MEMBERS)[:, None] == 0, ENSEMBLE, np.nan)
-    analysis = LETKF(points).analyse(spoilt, made())
+    analysis = flat(points).analyse(spoilt, made())
     assert analysis.status == Status.TOO_FEW_MEMBERS
     np.testing.assert_array_equal(analysis.ensemble, spoilt)
 
@@ -183,7 +187,7 @@ def test_one_member_is_not_enough():
 def test_relaxation_to_prior_spread():
     obs = made()
     plain, relaxed = (
-        np.asarray(LETKF(points, None, Inflation(relaxation=a)).analyse(ENSEMBLE, obs).ensemble)
+        np.asarray(flat(points, None, Inflation(relaxation=a)).analyse(ENSEMBLE, obs).ensemble)
         for a in (0.0, 0.3)
     )
     wanted = 0.7 * plain.std(axis=0, ddof=1) + 0.3 * ENSEMBLE.std(axis=0, ddof=1)
@@ -206,17 +210,17 @@ def test_leaves_of_any_shape():
     """Leading axes are columns, what follows belongs to the column; float32 stays float32."""
     obs = made(6)
     places = PLACES[:6].reshape(2, 3, 2)
-    flat = np.asarray(ENSEMBLE[:, :6])
+    plain = np.asarray(ENSEMBLE[:, :6])
     ensemble = {
-        "layers": jnp.asarray(np.stack([flat, 2 * flat], -1).reshape(MEMBERS, 2, 3, 2)),
-        "plain": jnp.asarray(flat.reshape(MEMBERS, 2, 3), jnp.float32),
+        "layers": jnp.asarray(np.stack([plain, 2 * plain], -1).reshape(MEMBERS, 2, 3, 2)),
+        "plain": jnp.asarray(plain.reshape(MEMBERS, 2, 3), jnp.float32),
     }
 
     def operator(state, obs):
         return state["layers"][..., 0].reshape(-1)[obs.cell[:, 0]]
 
-    analysis = LETKF(operator, GaspariCohn(places, 2.0)).analyse(ensemble, obs).ensemble
-    expected = LETKF(points, GaspariCohn(PLACES[:6], 2.0)).analyse(flat, obs).ensemble
+    analysis = flat(operator, GaspariCohn(places, 2.0)).analyse(ensemble, obs).ensemble
+    expected = flat(points, GaspariCohn(PLACES[:6], 2.0)).analyse(plain, obs).ensemble
     close(analysis["layers"][..., 1].reshape(MEMBERS, 6), 2 * expected, 1e-12)
     assert analysis["plain"].dtype == jnp.float32
     close(analysis["plain"].reshape(MEMBERS, 6), expected, 1e-5)
@@ -224,11 +228,11 @@ def test_leaves_of_any_shape():
 
 def test_wrong_columns_are_refused():
     with pytest.raises(InputError, match="shape"):
-        LETKF(points, GaspariCohn(PLACES, 3.0)).analyse(ENSEMBLE[:, :-1], made())
+        flat(points, GaspariCohn(PLACES, 3.0)).analyse(ENSEMBLE[:, :-1], made())
 
 
 def test_compiled_and_mapped_over_analyses():
-    obs, letkf = made(), LETKF(points, GaspariCohn(PLACES, 3.0))
+    obs, letkf = made(), flat(points, GaspariCohn(PLACES, 3.0))
     neighbours = letkf.neighbours(obs)
     several = np.stack([ENSEMBLE, 2 * ENSEMBLE])
     mapped = jax.jit(jax.vmap(lambda e: letkf.analyse(e, obs, neighbours).ensemble))(several)
@@ -263,9 +267,7 @@ class TestIce:
         return Observations.concatenate(parts)
 
     def letkf(self, **fields):
-        operator = jax.tree_util.Partial(lambda state, obs: observe(state, obs, self.grid))
-        localisation = GaspariCohn.on_grid(self.grid, 60e3)
-        return LETKF(operator, localisation, control=IceControl(), **fields)
+        return LETKF(localisation=GaspariCohn.on_grid(self.grid, 60e3), **fields)
 
     def test_inside_the_bounds_and_closer_to_the_observations(self):
         obs = self.observations()

@@ -96,9 +96,13 @@ def test_nobody_in_reach(obs):
     assert GaspariCohn(np.full((4, 2), 1e3), 5.0).neighbours(obs).column.size == 0
 
 
-def test_groups_are_listed_once():
-    obs = scattered(6, group=np.array([0, 3, 3, 7, 0, 7]), flag=np.array([0, 0, 0, 0, 0, 1]))
-    assert GaspariCohn(np.zeros((1, 2)), 200.0).neighbours(obs).groups.tolist() == [3, 7]
+def test_groups_are_counted_in_each_column():
+    group = np.array([0, 30, 30, 7, 0, 7, 90])
+    obs = scattered(7, group=group, flag=np.array([0, 0, 0, 0, 0, 1, 0]))
+    for found in (GaspariCohn(np.zeros((2, 2)), 200.0).neighbours(obs), everywhere(obs)):
+        assert found.groups == 3
+        wanted = np.array([0, 2, 2, 1, 0, 1, 3])[found.index]
+        assert (found.group == np.where(found.taper > 0, wanted, 0)).all()
 
 
 def test_land_is_not_active():

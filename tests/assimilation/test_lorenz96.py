@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from floecast.assimilation.bounds import Unbounded
 from floecast.assimilation.inflation import Inflation
 from floecast.assimilation.kalman import LETKF
 from floecast.assimilation.localisation import GaspariCohn
@@ -56,6 +57,7 @@ def analysis_errors(key, members, radius, inflation):
         lambda state, obs: state[obs.cell[:, 0]],
         GaspariCohn(points, 1.82 * radius, period=float(SIZE)),
         Inflation(prior=inflation**2),
+        Unbounded(),
     )
     neighbours = letkf.neighbours(obs)
 

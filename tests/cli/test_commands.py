@@ -25,7 +25,17 @@ def refused(result, *words):
 def test_help_lists_the_commands():
     result = floecast("--help")
     assert result.returncode == 0
-    for verb in ("run", "assimilate", "forecast", "verify", "report", "observe", "config", "doctor", "cite"):
+    for verb in (
+        "run",
+        "assimilate",
+        "forecast",
+        "verify",
+        "report",
+        "observe",
+        "config",
+        "doctor",
+        "cite",
+    ):
         assert verb in result.stdout
 
 
@@ -60,7 +70,9 @@ def test_missing_configuration_is_one_line():
 
 def test_missing_data_folder_is_one_line_and_nothing_is_written(tmp_path):
     out = tmp_path / "run"
-    result = floecast("run", "examples/january_2015.yaml", "--data", tmp_path / "none", "--out", out)
+    result = floecast(
+        "run", "examples/january_2015.yaml", "--data", tmp_path / "none", "--out", out
+    )
     refused(result, "none")
     assert not out.exists()
 

@@ -122,6 +122,4 @@ def test_bad_lengths(model, forcing, key, steps, save_every):
     with pytest.raises(InputError, match="positive multiple of save_every"):
         rollout(model, STATE, forcing, steps, key=key, save_every=save_every)
     with pytest.raises(InputError, match="positive multiple of save_every"):
-        stream(
-            model, STATE, forcing, steps, key=key, sink=print, block=1, save_every=save_every
-        )
+        stream(model, STATE, forcing, steps, key=key, sink=print, block=1, save_every=save_every)

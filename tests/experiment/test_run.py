@@ -43,19 +43,47 @@ def undisturbed(tmp_path_factory):
 
 def command(folder):
     changes = [part for change in TWIN for part in ("--set", change)]
-    return [sys.executable, "-m", "floecast.cli", "run", "examples/twin.yaml", "--out", str(folder), *changes]
+    return [
+        sys.executable,
+        "-m",
+        "floecast.cli",
+        "run",
+        "examples/twin.yaml",
+        "--out",
+        str(folder),
+        *changes,
+    ]
 
 
 def test_a_run_holds_what_the_contract_names(undisturbed):
-    for name in ("manifest.json", "analysis.nc", "forecast.nc", "scorecard.json", "scorecard.csv", "report.html"):
+    for name in (
+        "manifest.json",
+        "analysis.nc",
+        "forecast.nc",
+        "scorecard.json",
+        "scorecard.csv",
+        "report.html",
+    ):
         assert (undisturbed / name).stat().st_size > 0
     assert list((undisturbed / "figures").glob("*.png"))
     manifest = json.loads((undisturbed / "manifest.json").read_text())
     assert [stage["name"] for stage in manifest["stages"]] == list(STAGES)
     assert manifest["versions"]["jax"] and manifest["peak_memory_mb"] > 0
     rows = json.loads((undisturbed / "scorecard.json").read_text())
-    assert set(rows[0]) == {"system", "variable", "score", "region", "lead_hours", "value", "low", "high", "n"}
-    assert {"forecast", "persistence", "free run", "analysis", "background"} <= {row["system"] for row in rows}
+    assert set(rows[0]) == {
+        "system",
+        "variable",
+        "score",
+        "region",
+        "lead_hours",
+        "value",
+        "low",
+        "high",
+        "n",
+    }
+    assert {"forecast", "persistence", "free run", "analysis", "background"} <= {
+        row["system"] for row in rows
+    }
 
 
 def test_products_hold_bounds_and_fit_together(undisturbed):
@@ -136,7 +164,8 @@ def test_real_observations_improve_the_background(tmp_path, data_folder):
     rmse = {
         (row["system"], row["variable"]): row["value"]
         for row in rows
-        if row["score"] == "rmse" and row["lead_hours"] == 0
+        if row["score"] == "rmse"
+        and row["lead_hours"] == 0
         and row["region"] in ("withheld cells", "arctic")
     }
     assert rmse["analysis", "thickness"] < rmse["background", "thickness"]

@@ -46,8 +46,12 @@ def test_each_member_lives_through_its_own_weather(key):
 
 
 def test_the_answer_does_not_depend_on_how_many_members_go_at_once(key):
-    run = [fc.forecast(Decay(noise=1.0), members(), Weather(jnp.asarray(0.1)), days=2, key=key,
-                       at_once=n).ensemble for n in (1, 2, 5)]
+    run = [
+        fc.forecast(
+            Decay(noise=1.0), members(), Weather(jnp.asarray(0.1)), days=2, key=key, at_once=n
+        ).ensemble
+        for n in (1, 2, 5)
+    ]
     np.testing.assert_array_equal(run[0], run[1])
     np.testing.assert_array_equal(run[0], run[2])
 

@@ -17,13 +17,20 @@ def axis(first, step, number):
 
 
 def grid_mapping(longitude):
-    return xr.Variable((), np.int32(0), {
-        "grid_mapping_name": "polar_stereographic",
-        "straight_vertical_longitude_from_pole": float(longitude),
-        "latitude_of_projection_origin": 90.0, "standard_parallel": 70.0,
-        "false_easting": 0.0, "false_northing": 0.0,
-        "semi_major_axis": 6378273.0, "semi_minor_axis": 6356889.449,
-    })
+    return xr.Variable(
+        (),
+        np.int32(0),
+        {
+            "grid_mapping_name": "polar_stereographic",
+            "straight_vertical_longitude_from_pole": float(longitude),
+            "latitude_of_projection_origin": 90.0,
+            "standard_parallel": 70.0,
+            "false_easting": 0.0,
+            "false_northing": 0.0,
+            "semi_major_axis": 6378273.0,
+            "semi_minor_axis": 6356889.449,
+        },
+    )
 
 
 def projected_axis(dim, values, unit):
@@ -49,13 +56,17 @@ def nsidc(codes=None, days=(0, 1)):
         codes = nsidc_codes()
     return xr.Dataset(
         {
-            "icecon": (("time", "y", "x"), np.broadcast_to(codes, (len(days), 448, 304)),
-                       {"grid_mapping": "crs"}),
+            "icecon": (
+                ("time", "y", "x"),
+                np.broadcast_to(codes, (len(days), 448, 304)),
+                {"grid_mapping": "crs"},
+            ),
             "crs": grid_mapping(-45.0),
         },
         {
             "time": times("time", np.asarray(days, "i4"), "days since 2015-01-01"),
-            "x": projected_axis("x", x, "m"), "y": projected_axis("y", y, "m"),
+            "x": projected_axis("x", x, "m"),
+            "y": projected_axis("y", y, "m"),
         },
     )
 
@@ -78,21 +89,29 @@ def nsidc_positions():
     return EPSG_3413.forward(*EPSG_3411.inverse(*np.meshgrid(x, y)))
 
 
-def cryosat(latitude=(75.0, 76.0, 82.0), longitude=(-140.0, -135.0, -120.0),
-            thickness=(1.5, -0.2, 3.0), year=2015, month=1):
+def cryosat(
+    latitude=(75.0, 76.0, 82.0),
+    longitude=(-140.0, -135.0, -120.0),
+    thickness=(1.5, -0.2, 3.0),
+    year=2015,
+    month=1,
+):
     """Monthly CryoSat-2 cells."""
     x, y = EPSG_3411.forward(latitude, longitude)
     days = (np.datetime64(f"{year}-{month:02d}-01") - np.datetime64("2010-01-01")).astype(int)
     n = len(latitude)
-    return xr.Dataset({
-        "sit_m": ("obs", np.asarray(thickness, float), {"units": "m"}),
-        "year": ("obs", np.full(n, year, "i2"), {"units": "1"}),
-        "month": ("obs", np.full(n, month, "i1"), {"units": "1"}),
-        "time": times("obs", np.full(n, days, "i4"), "days since 2010-01-01"),
-        "lat": ("obs", np.asarray(latitude, float), {"units": "degrees_north"}),
-        "lon": ("obs", np.asarray(longitude, float), {"units": "degrees_east"}),
-        "x": ("obs", x, {"units": "m"}), "y": ("obs", y, {"units": "m"}),
-    })
+    return xr.Dataset(
+        {
+            "sit_m": ("obs", np.asarray(thickness, float), {"units": "m"}),
+            "year": ("obs", np.full(n, year, "i2"), {"units": "1"}),
+            "month": ("obs", np.full(n, month, "i1"), {"units": "1"}),
+            "time": times("obs", np.full(n, days, "i4"), "days since 2010-01-01"),
+            "lat": ("obs", np.asarray(latitude, float), {"units": "degrees_north"}),
+            "lon": ("obs", np.asarray(longitude, float), {"units": "degrees_east"}),
+            "x": ("obs", x, {"units": "m"}),
+            "y": ("obs", y, {"units": "m"}),
+        }
+    )
 
 
 def osisaf(dx=4.0, dy=-2.0, days=(152, 153)):
@@ -103,15 +122,25 @@ def osisaf(dx=4.0, dy=-2.0, days=(152, 153)):
     north = positions["lat"][1] > 75
     hours = 24 * np.asarray(days) + 12
     fields = {
-        name: (("time", *dims), np.where(north, np.full((len(days), 1, 1), value), np.nan),
-               {"units": "km", "grid_mapping": "crs"})
+        name: (
+            ("time", *dims),
+            np.where(north, np.full((len(days), 1, 1), value), np.nan),
+            {"units": "km", "grid_mapping": "crs"},
+        )
         for name, value in (("dX", dx), ("dY", dy))
     }
     return xr.Dataset(
-        {**fields, **positions, "crs": grid_mapping(-45.0),
-         "time_bnds": (("time", "nv"), np.stack([hours - 48, hours], 1))},
-        {"time": ("time", hours, {"units": "hours since 2017-01-01", "bounds": "time_bnds"}),
-         "xc": projected_axis("xc", x / 1e3, "km"), "yc": projected_axis("yc", y / 1e3, "km")},
+        {
+            **fields,
+            **positions,
+            "crs": grid_mapping(-45.0),
+            "time_bnds": (("time", "nv"), np.stack([hours - 48, hours], 1)),
+        },
+        {
+            "time": ("time", hours, {"units": "hours since 2017-01-01", "bounds": "time_bnds"}),
+            "xc": projected_axis("xc", x / 1e3, "km"),
+            "yc": projected_axis("yc", y / 1e3, "km"),
+        },
     )
 
 
@@ -122,14 +151,20 @@ def kimura(vx=5.0, vy=0.0, days=(324, 325)):
     positions = places(KIMURA, x, y, dims)
     north = positions["lat"][1] > 75
     fields = {
-        name: (("time", *dims), np.where(north, np.full((len(days), 1, 1), value), np.nan),
-               {"units": "cm s-1", "grid_mapping": "crs"})
+        name: (
+            ("time", *dims),
+            np.where(north, np.full((len(days), 1, 1), value), np.nan),
+            {"units": "cm s-1", "grid_mapping": "crs"},
+        )
         for name, value in (("vx", vx), ("vy", vy))
     }
     return xr.Dataset(
         {**fields, **positions, "crs": grid_mapping(0.0)},
-        {"time": times("time", np.asarray(days), "days since 2016-01-01"),
-         "x": projected_axis("x", x, "m"), "y": projected_axis("y", y, "m")},
+        {
+            "time": times("time", np.asarray(days), "days since 2016-01-01"),
+            "x": projected_axis("x", x, "m"),
+            "y": projected_axis("y", y, "m"),
+        },
     )
 
 
@@ -143,13 +178,15 @@ def nextsim(thickness=2.0, number=160, spacing=40e3):
     mask[:5, :5] = 0
     dims = ("y", "x")
     sit = np.where(mask == 1, np.broadcast_to(thickness, mask.shape), np.nan).astype("f4")
-    return xr.Dataset({
-        "latitude": (dims, latitude.astype("f4"), {"units": "degrees_north"}),
-        "longitude": (dims, longitude.astype("f4"), {"units": "degrees_east"}),
-        "mask": (dims, mask, {"units": "1"}),
-        "sit": (dims, sit, {"units": "m"}),
-        "time": times((), 1420081200.0, "seconds since 1970-01-01"),
-    })
+    return xr.Dataset(
+        {
+            "latitude": (dims, latitude.astype("f4"), {"units": "degrees_north"}),
+            "longitude": (dims, longitude.astype("f4"), {"units": "degrees_east"}),
+            "mask": (dims, mask, {"units": "1"}),
+            "sit": (dims, sit, {"units": "m"}),
+            "time": times((), 1420081200.0, "seconds since 1970-01-01"),
+        }
+    )
 
 
 def climatology(days=("1018", "0115", "0228", "0412"), thickness=(500, 2000, 40, 2500)):
@@ -163,13 +200,15 @@ def climatology(days=("1018", "0115", "0228", "0412"), thickness=(500, 2000, 40,
     dims = ("row", "col")
     ocean = (latitude > 60).astype("i1")
     fields = np.asarray(thickness, "i2")[:, None, None] * ocean
-    return xr.Dataset({
-        "sit_mm": (("day", *dims), fields.astype("i2"), {"units": "mm"}),
-        "ocean": (dims, ocean, {"units": "1"}),
-        "lat": (dims, latitude.astype("f4"), {"units": "degrees_north"}),
-        "lon": (dims, longitude.astype("f4"), {"units": "degrees_east"}),
-        "mmdd": ("day", np.asarray(days, "S4")),
-    })
+    return xr.Dataset(
+        {
+            "sit_mm": (("day", *dims), fields.astype("i2"), {"units": "mm"}),
+            "ocean": (dims, ocean, {"units": "1"}),
+            "lat": (dims, latitude.astype("f4"), {"units": "degrees_north"}),
+            "lon": (dims, longitude.astype("f4"), {"units": "degrees_east"}),
+            "mmdd": ("day", np.asarray(days, "S4")),
+        }
+    )
 
 
 def cs2smos(thickness=1.5, with_time=True):
@@ -193,12 +232,20 @@ def cs2smos(thickness=1.5, with_time=True):
     return made.assign_coords(time=times("time", [1.428e9], "seconds since 1978-01-01"))
 
 
-def weather(names=("u10", "v10"), values=(3.0, -1.0), units=("m s**-1", "m s**-1"), *,
-            step=2.0, generation="new", hours=(0, 6)):
+def weather(
+    names=("u10", "v10"),
+    values=(3.0, -1.0),
+    units=("m s**-1", "m s**-1"),
+    *,
+    step=2.0,
+    generation="new",
+    hours=(0, 6),
+):
     """Surface weather, in the form of the old or the new Copernicus data store, or of GFS."""
     latitude, longitude = axis(90.0, -step, int(50 / step) + 1), axis(0.0, step, int(360 / step))
     time_dim, lat, lon = {
-        "new": ("valid_time", "latitude", "longitude"), "old": ("time", "latitude", "longitude"),
+        "new": ("valid_time", "latitude", "longitude"),
+        "old": ("time", "latitude", "longitude"),
         "gfs": ("time", "lat", "lon"),
     }[generation]
     if generation == "old":
@@ -208,14 +255,18 @@ def weather(names=("u10", "v10"), values=(3.0, -1.0), units=("m s**-1", "m s**-1
         name: ((time_dim, lat, lon), np.broadcast_to(value, shape).astype("f4"), {"units": unit})
         for name, value, unit in zip(names, values, units, strict=True)
     }
-    made = xr.Dataset(fields, {
-        time_dim: times(time_dim, np.asarray(hours), "hours since 2016-11-20"),
-        lat: (lat, latitude, {"units": "degrees_north"}),
-        lon: (lon, longitude, {"units": "degrees_east"}),
-    })
+    made = xr.Dataset(
+        fields,
+        {
+            time_dim: times(time_dim, np.asarray(hours), "hours since 2016-11-20"),
+            lat: (lat, latitude, {"units": "degrees_north"}),
+            lon: (lon, longitude, {"units": "degrees_east"}),
+        },
+    )
     if generation == "new":
         made = made.assign_coords(
-            number=0, expver=("valid_time", np.full(len(hours), "0001")),
+            number=0,
+            expver=("valid_time", np.full(len(hours), "0001")),
         )
     return made
 
@@ -228,25 +279,33 @@ def pressure_levels():
 
 def area_wind():
     """Wind of an area along time."""
-    return xr.Dataset({
-        "u": ("time", [1.0, 2.0, 3.0], {"units": "m s-1", "long_name": "10 m eastward wind"}),
-        "v": ("time", [0.0, np.nan, -1.0], {"units": "m s-1", "long_name": "10 m northward wind"}),
-        "msl": ("time", [1000.0, 1001.0, 1002.0], {"units": "hPa"}),
-        "time": times("time", [0, 1, 2], "hours since 2020-11-01"),
-    })
+    return xr.Dataset(
+        {
+            "u": ("time", [1.0, 2.0, 3.0], {"units": "m s-1", "long_name": "10 m eastward wind"}),
+            "v": (
+                "time",
+                [0.0, np.nan, -1.0],
+                {"units": "m s-1", "long_name": "10 m northward wind"},
+            ),
+            "msl": ("time", [1000.0, 1001.0, 1002.0], {"units": "hPa"}),
+            "time": times("time", [0, 1, 2], "hours since 2020-11-01"),
+        }
+    )
 
 
 def buoys():
     """Wind at two buoys."""
     dims = ("time", "buoyID")
     numbers = np.array([[1.0, 2.0], [3.0, np.nan]])
-    return xr.Dataset({
-        "wind_u": (dims, numbers, {"units": "m s-1", "long_name": "east wind component"}),
-        "wind_v": (dims, -numbers, {"units": "m s-1", "long_name": "north wind component"}),
-        "latitude": (dims, 70 + numbers, {"units": "degrees_north"}),
-        "longitude": (dims, -150 + numbers, {"units": "degrees_east"}),
-        "time": times("time", [0, 1], "hours since 2021-03-01"),
-    })
+    return xr.Dataset(
+        {
+            "wind_u": (dims, numbers, {"units": "m s-1", "long_name": "east wind component"}),
+            "wind_v": (dims, -numbers, {"units": "m s-1", "long_name": "north wind component"}),
+            "latitude": (dims, 70 + numbers, {"units": "degrees_north"}),
+            "longitude": (dims, -150 + numbers, {"units": "degrees_east"}),
+            "time": times("time", [0, 1], "hours since 2021-03-01"),
+        }
+    )
 
 
 def write(dataset, path, *, packed=()):

@@ -181,12 +181,14 @@ def test_gfs_wind_against_kimura_drift(data_folder):
     assert 15 < np.abs(wind).max() < 30
     # The only whole window of the drift in the two days, from 12 to 12 UTC.
     made = read_observations(
-        data_folder / "kimura_drift_2016" / "kimura_amsr2_drift_2016.nc", GRID,
-        start="2016-11-21", end="2016-11-22",
+        data_folder / "kimura_drift_2016" / "kimura_amsr2_drift_2016.nc",
+        GRID,
+        start="2016-11-21",
+        end="2016-11-22",
     ).good()
     u, v = made.of_kind("drift_u"), made.of_kind("drift_v")
     assert u.size > 2000 and set(u.time) == {to_seconds("2016-11-21")}
-    mean = (np.array([0.5, 1, 1, 1, 0.5]) / 4 @ wind[2:7].reshape(5, -1))
+    mean = np.array([0.5, 1, 1, 1, 0.5]) / 4 @ wind[2:7].reshape(5, -1)
     ours = np.sum(mean[u.cell] * u.weight, axis=1)
     drift = u.value + 1j * v.value
     product = np.sum(drift * ours.conj())

@@ -55,8 +55,11 @@ def test_nextsim_time(written):
 def test_climatology_by_calendar_day(written):
     path = written(layouts.climatology())
     for time, thickness in (
-        ("2015-01-15", 2.0), ("1999-01-15T23:00", 2.0), ("2022-10-18", 0.5),
-        ("2016-02-29", 0.0), ("2015-02-28", 0.0),
+        ("2015-01-15", 2.0),
+        ("1999-01-15T23:00", 2.0),
+        ("2022-10-18", 0.5),
+        ("2016-02-29", 0.0),
+        ("2015-02-28", 0.0),
     ):
         field = read_thickness_field(path, GRID, time=time)
         np.testing.assert_allclose(field[INNER & GRID.mask_t], thickness, atol=1e-6)
@@ -70,13 +73,20 @@ def test_climatology_by_calendar_day(written):
 def test_climatology_lies_where_it_says(written):
     source = layouts.climatology()
     there = slope(source.lat.values, source.lon.values)
-    source["sit_mm"] = source.sit_mm.copy(
-        data=np.where(source.ocean, np.broadcast_to(1e3 * np.nan_to_num(there), (4, 359, 359)), 0)
-    ).astype("i2").assign_attrs(units="mm")
+    source["sit_mm"] = (
+        source.sit_mm.copy(
+            data=np.where(
+                source.ocean, np.broadcast_to(1e3 * np.nan_to_num(there), (4, 359, 359)), 0
+            )
+        )
+        .astype("i2")
+        .assign_attrs(units="mm")
+    )
     field = read_thickness_field(written(source), GRID, time="2015-01-15")
     np.testing.assert_allclose(
         field[INNER & GRID.mask_t],
-        slope(GRID.latitude, GRID.longitude)[INNER & GRID.mask_t], atol=0.02,
+        slope(GRID.latitude, GRID.longitude)[INNER & GRID.mask_t],
+        atol=0.02,
     )
 
 
@@ -100,14 +110,20 @@ def test_weekly_analysis(written):
         (layouts.nextsim, lambda d: d.assign(sit=d.sit * 20), "sit is 40 and out of range"),
         (layouts.nextsim, lambda d: d.assign(sit=d.sit.where(d.latitude > 80)), "ocean cells"),
         (layouts.nextsim, lambda d: d.assign(latitude=d.latitude - 60), "a grid of the Arctic"),
-        (layouts.nextsim, lambda d: d.assign(latitude=d.longitude, longitude=d.latitude),
-         "in 'degrees_east', expected 'degrees_north'"),
+        (
+            layouts.nextsim,
+            lambda d: d.assign(latitude=d.longitude, longitude=d.latitude),
+            "in 'degrees_east', expected 'degrees_north'",
+        ),
         (layouts.nextsim, lambda d: d.drop_vars("mask"), "mask is missing"),
         (layouts.climatology, lambda d: d.assign(lat=d.lat.T, lon=-d.lon), "mislabelled"),
         (layouts.climatology, lambda d: d.isel(row=slice(0, 358)), "sit_mm has shape"),
         (layouts.climatology, lambda d: d.assign(sit_mm=d.sit_mm * np.int16(0)), "holds no ice"),
-        (layouts.cs2smos, lambda d: d.isel(yc=slice(None, None, -1)).assign_coords(yc=d.yc),
-         "mislabelled"),
+        (
+            layouts.cs2smos,
+            lambda d: d.isel(yc=slice(None, None, -1)).assign_coords(yc=d.yc),
+            "mislabelled",
+        ),
         (layouts.cs2smos, lambda d: d.isel(xc=slice(0, 400)), "expected one field of"),
         (layouts.cs2smos, lambda d: d.assign_coords(xc=d.xc / 2), "25 km apart"),
     ],
@@ -132,14 +148,17 @@ def test_mislabelled_fields_are_refused(written, dataset, change, message):
 def against_cryosat(field, data_folder, start, end):
     """Number, correlation and rms difference [m] of a field and the CryoSat-2 cells of a month."""
     cells = read_observations(
-        data_folder / "cs2_sit_canadian_arctic" / "cs2_sit_monthly_201011_201604.nc", GRID,
-        start=start, end=end,
+        data_folder / "cs2_sit_canadian_arctic" / "cs2_sit_monthly_201011_201604.nc",
+        GRID,
+        start=start,
+        end=end,
     )
     seen = np.sum(field.reshape(-1)[cells.cell] * cells.weight, axis=1)
     known = np.isfinite(seen)
     difference = (seen - cells.value)[known]
     return (
-        known.sum(), np.corrcoef(seen[known], cells.value[known])[0, 1],
+        known.sum(),
+        np.corrcoef(seen[known], cells.value[known])[0, 1],
         np.sqrt(np.mean(difference**2)),
     )
 

@@ -41,38 +41,67 @@ def _forcing(path):
 # For each product: layout, reader, variables it cannot do without, one with a unit, one on a grid.
 PRODUCTS = {
     "nsidc0081": (
-        partial(layouts.nsidc, days=(0,)), _observations, ("icecon", "crs", "time", "x", "y"),
-        "x", "x",
+        partial(layouts.nsidc, days=(0,)),
+        _observations,
+        ("icecon", "crs", "time", "x", "y"),
+        "x",
+        "x",
     ),
     "cryosat2_monthly": (
-        layouts.cryosat, _observations, ("sit_m", "year", "month", "time", "lat", "lon", "x", "y"),
-        "sit_m", "lat",
+        layouts.cryosat,
+        _observations,
+        ("sit_m", "year", "month", "time", "lat", "lon", "x", "y"),
+        "sit_m",
+        "lat",
     ),
     "osisaf405": (
-        partial(layouts.osisaf, days=(152,)), _observations,
-        ("dX", "dY", "crs", "time", "time_bnds", "xc", "yc"), "dX", "yc",
+        partial(layouts.osisaf, days=(152,)),
+        _observations,
+        ("dX", "dY", "crs", "time", "time_bnds", "xc", "yc"),
+        "dX",
+        "yc",
     ),
     "kimura": (
-        partial(layouts.kimura, days=(324,)), _observations, ("vx", "vy", "crs", "time", "x", "y"),
-        "vy", "lon",
+        partial(layouts.kimura, days=(324,)),
+        _observations,
+        ("vx", "vy", "crs", "time", "x", "y"),
+        "vy",
+        "lon",
     ),
     "nextsim": (
-        layouts.nextsim, _field, ("sit", "mask", "latitude", "longitude"), "sit", "latitude",
+        layouts.nextsim,
+        _field,
+        ("sit", "mask", "latitude", "longitude"),
+        "sit",
+        "latitude",
     ),
     "cs2smos_climatology": (
-        layouts.climatology, _climatology, ("sit_mm", "ocean", "lat", "lon", "mmdd"),
-        "sit_mm", "lon",
+        layouts.climatology,
+        _climatology,
+        ("sit_mm", "ocean", "lat", "lon", "mmdd"),
+        "sit_mm",
+        "lon",
     ),
     "cs2smos": (
-        layouts.cs2smos, _field, ("analysis_sea_ice_thickness", "lat", "lon", "xc", "yc"),
-        "analysis_sea_ice_thickness", "xc",
+        layouts.cs2smos,
+        _field,
+        ("analysis_sea_ice_thickness", "lat", "lon", "xc", "yc"),
+        "analysis_sea_ice_thickness",
+        "xc",
     ),
     "latlon_forcing": (
-        partial(layouts.weather, step=5.0), _forcing,
-        ("u10", "v10", "valid_time", "latitude", "longitude"), "v10", "latitude",
+        partial(layouts.weather, step=5.0),
+        _forcing,
+        ("u10", "v10", "valid_time", "latitude", "longitude"),
+        "v10",
+        "latitude",
     ),
     "wind_series": (
-        layouts.area_wind, read_wind_series, ("u", "v", "time"), "u", None,
+        layouts.area_wind,
+        read_wind_series,
+        ("u", "v", "time"),
+        "u",
+        None,
     ),
 }
 
@@ -82,8 +111,7 @@ def whole(tmp_path_factory):
     """Path of a sound file of each product."""
     folder = tmp_path_factory.mktemp("whole")
     return {
-        name: layouts.write(make(), folder / f"{name}.nc")
-        for name, (make, *_) in PRODUCTS.items()
+        name: layouts.write(make(), folder / f"{name}.nc") for name, (make, *_) in PRODUCTS.items()
     }
 
 
@@ -119,7 +147,8 @@ def test_cut_files(product, part, whole, folder):
 
 @fuzz
 @given(
-    form=st.sampled_from(["NETCDF3_CLASSIC", "NETCDF3_64BIT"]), unlimited=st.booleans(),
+    form=st.sampled_from(["NETCDF3_CLASSIC", "NETCDF3_64BIT"]),
+    unlimited=st.booleans(),
     part=st.one_of(st.floats(0, 1, exclude_max=True), st.just(0.9999)),
 )
 def test_cut_classic_files(form, unlimited, part, folder):
@@ -136,8 +165,9 @@ def test_cut_classic_files(form, unlimited, part, folder):
 @fuzz
 @given(
     product=st.sampled_from(["cryosat2_monthly", "wind_series", "latlon_forcing"]),
-    places=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1,
-                    max_size=20),
+    places=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=20
+    ),
 )
 def test_changed_bytes_are_read_or_refused(product, places, whole, folder):
     data = bytearray(whole[product].read_bytes())
@@ -168,7 +198,8 @@ def drop_variable(dataset, product, draw):
 def empty_variable(dataset, product, draw):
     """One numeric variable without a single value."""
     numeric = [
-        name for name in PRODUCTS[product][2]
+        name
+        for name in PRODUCTS[product][2]
         if dataset[name].dtype.kind in "iuf" and dataset[name].ndim
     ]
     name = draw(st.sampled_from(numeric))
@@ -205,8 +236,12 @@ def test_wrong_content(fault, data, product, folder):
 @pytest.mark.parametrize("read", [_observations, _field, _forcing, read_wind_series, identify])
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("empty.nc", b""), ("text.nc", b"year,month\n2015,1\n"), ("magic.nc", b"\x89HDF\r\n\x1a\n"),
-     ("classic.nc", b"CDF\x01")],
+    [
+        ("empty.nc", b""),
+        ("text.nc", b"year,month\n2015,1\n"),
+        ("magic.nc", b"\x89HDF\r\n\x1a\n"),
+        ("classic.nc", b"CDF\x01"),
+    ],
 )
 def test_files_that_are_no_netcdf(read, name, content, folder):
     path = folder / name
@@ -224,14 +259,17 @@ def test_no_file(read, folder):
 @given(
     variables=st.dictionaries(
         st.sampled_from(["a", "u", "v", "temperature", "time", "ice"]),
-        st.tuples(st.integers(0, 3), st.sampled_from(["f4", "i2"])), max_size=4,
+        st.tuples(st.integers(0, 3), st.sampled_from(["f4", "i2"])),
+        max_size=4,
     )
 )
 def test_unknown_content(variables, folder):
-    dataset = xr.Dataset({
-        name: (tuple(f"dim{n}" for n in range(dims)), np.zeros((2,) * dims, dtype))
-        for name, (dims, dtype) in variables.items()
-    })
+    dataset = xr.Dataset(
+        {
+            name: (tuple(f"dim{n}" for n in range(dims)), np.zeros((2,) * dims, dtype))
+            for name, (dims, dtype) in variables.items()
+        }
+    )
     path = layouts.write(dataset, folder / "unknown.nc")
     for read in (_observations, _field, _forcing, read_wind_series):
         assert_refused(read, path)
@@ -249,9 +287,13 @@ def test_the_wrong_door(product, whole):
 
 
 PRODUCTS_DOOR = {
-    "nsidc0081": "read_observations", "cryosat2_monthly": "read_observations",
-    "osisaf405": "read_observations", "kimura": "read_observations",
-    "nextsim": "read_thickness_field", "cs2smos_climatology": "read_thickness_field",
-    "cs2smos": "read_thickness_field", "latlon_forcing": "read_forcing",
+    "nsidc0081": "read_observations",
+    "cryosat2_monthly": "read_observations",
+    "osisaf405": "read_observations",
+    "kimura": "read_observations",
+    "nextsim": "read_thickness_field",
+    "cs2smos_climatology": "read_thickness_field",
+    "cs2smos": "read_thickness_field",
+    "latlon_forcing": "read_forcing",
     "wind_series": "read_wind_series",
 }

@@ -359,8 +359,10 @@ def test_osisaf_against_buoys(data_folder):
         x, y = EPSG_3413.forward(buoys.latitude.values, buoys.longitude.values)
         hours = to_seconds(buoys.time.values)
     made = read_observations(
-        data_folder / "osisaf405_drift" / "osi405_nh_48h_windows_2019_2023.nc", GRID,
-        start="2021-03-02T12:00", end="2021-04-29T12:00",
+        data_folder / "osisaf405_drift" / "osi405_nh_48h_windows_2019_2023.nc",
+        GRID,
+        start="2021-03-02T12:00",
+        end="2021-04-29T12:00",
     )
     made = made.select(np.hypot(made.x - np.nanmean(x), made.y - np.nanmean(y)) < 600e3)
     for shift, (least, most) in ((0, (0.97, 1.0)), (DAY, (0.6, 0.9)), (-DAY, (0.6, 0.9))):
@@ -396,8 +398,10 @@ def buoy_pairs(made, x, y, hours, shift):
 def test_readers_work_on_other_presets(data_folder):
     grid = Grid.preset("arctic100")
     made = read_observations(
-        data_folder / "kimura_drift_2016" / "kimura_amsr2_drift_2016.nc", grid,
-        start="2016-01-01T12:00", end="2016-01-02T12:00",
+        data_folder / "kimura_drift_2016" / "kimura_amsr2_drift_2016.nc",
+        grid,
+        start="2016-01-01T12:00",
+        end="2016-01-02T12:00",
     )
     assert 5000 < made.size < 9000
     assert flagged(made, "suspect").mean() < 0.01

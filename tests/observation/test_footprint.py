@@ -56,7 +56,7 @@ def test_gaussian_weights_are_integrals_of_the_kernel():
     seen = footprints(BOX, BOX.x[[4]], BOX.y[[4]], 50e3)
     field = dense(seen, BOX)[0]
     # By numerical integration on a fine mesh of the cut Gaussian.
-    fine = (np.arange(-50e3, 50e3, 100.0) + 50.0)
+    fine = np.arange(-50e3, 50e3, 100.0) + 50.0
     kernel = np.exp(-4 * np.log(2) * (fine / 50e3) ** 2)
     middle = kernel[np.abs(fine) < 25e3].sum() / kernel.sum()
     side = (1 - middle) / 2
@@ -82,7 +82,9 @@ def test_beyond_the_grid_counts_as_land():
 
 
 @given(
-    st.floats(-3.3e6, 3.3e6), st.floats(-3.3e6, 3.3e6), st.floats(5e3, 300e3),
+    st.floats(-3.3e6, 3.3e6),
+    st.floats(-3.3e6, 3.3e6),
+    st.floats(5e3, 300e3),
     st.sampled_from(["gaussian", "box"]),
 )
 def test_footprints_are_averages_over_ocean(x, y, size, shape):

@@ -67,8 +67,10 @@ def test_spacing(key):
 
 
 def test_no_observation_is_on_land(key):
-    for made in (sample_concentration(key, ice(0.9), GRID, TIME),
-                 sample_thickness(key, ice(0.9), GRID, TIME)):
+    for made in (
+        sample_concentration(key, ice(0.9), GRID, TIME),
+        sample_thickness(key, ice(0.9), GRID, TIME),
+    ):
         assert GRID.mask_t.reshape(-1)[made.cell[made.weight > 0]].all()
         np.testing.assert_allclose(made.weight.sum(axis=1), 1.0)
 

@@ -52,11 +52,14 @@ def test_flagged_ones_are_left_out():
 
 def test_kinds_times_and_spans_stay_apart():
     same = dict(x=[80e3, 60e3], y=[80e3, 60e3])
-    mixed = Observations.concatenate([
-        points([0.1, 0.3], 0.1, **same), points([0.5, 0.7], 0.1, **same, time=60),
-        points([2.0, 4.0], 0.3, **same, kind="thickness", group=[9, 4]),
-        points([0.8, 0.8], 0.1, **same, span=60),
-    ])
+    mixed = Observations.concatenate(
+        [
+            points([0.1, 0.3], 0.1, **same),
+            points([0.5, 0.7], 0.1, **same, time=60),
+            points([2.0, 4.0], 0.3, **same, kind="thickness", group=[9, 4]),
+            points([0.8, 0.8], 0.1, **same, span=60),
+        ]
+    )
     made = superobservations(mixed, GRID)
     np.testing.assert_allclose(made.value, [0.2, 0.8, 0.6, 3.0])
     np.testing.assert_array_equal(made.kind, [0, 0, 0, 1])
@@ -74,8 +77,10 @@ def test_error_lies_between_that_of_one_and_of_independent_ones(seed, correlatio
     numbers = np.random.default_rng(seed)
     n = 60
     many = points(
-        numbers.uniform(size=n), numbers.uniform(0.05, 0.2, n),
-        numbers.uniform(0, 200e3, n), numbers.uniform(0, 200e3, n),
+        numbers.uniform(size=n),
+        numbers.uniform(0.05, 0.2, n),
+        numbers.uniform(0, 200e3, n),
+        numbers.uniform(0, 200e3, n),
     )
     made = superobservations(many, GRID, correlation=correlation)
     lowest = superobservations(many, GRID, correlation=0.0)

@@ -15,7 +15,7 @@ SYSTEMS = {"forecast": 0.6, "persistence": 1.0, "free run": 0.85, "my model": 1.
 def ice(grid, shift=0.0, thicker=1.0):
     """Concentration and thickness with a wavy edge, `shift` degrees further south."""
     east = np.radians(grid.longitude)
-    edge = 63 - shift + 14 * np.exp(-((grid.longitude - 15) / 40) ** 2) + np.sin(7 * east + shift)
+    edge = 63 - shift + 14 * np.exp(-(((grid.longitude - 15) / 40) ** 2)) + np.sin(7 * east + shift)
     concentration = 1 / (1 + np.exp(-(grid.latitude - edge) * 1.4))
     concentration = np.where(concentration < 0.01, 0.0, concentration)
     export = np.exp(-(((grid.x[None] + 5e5) / 9e5) ** 2 + ((grid.y[:, None] + 8e5) / 6e5) ** 2))
@@ -33,8 +33,11 @@ def dataset(grid, fields, **coordinates):
     return xr.Dataset(
         data,
         coords={
-            "y": grid.y, "x": grid.x, **coordinates,
-            "latitude": (("y", "x"), grid.latitude), "longitude": (("y", "x"), grid.longitude),
+            "y": grid.y,
+            "x": grid.x,
+            **coordinates,
+            "latitude": (("y", "x"), grid.latitude),
+            "longitude": (("y", "x"), grid.longitude),
         },
     )
 
@@ -44,7 +47,8 @@ def write_analysis(folder, grid):
     fields = {}
     for index, name in enumerate(("concentration", "thickness")):
         fields |= {
-            name: analysis[index], f"{name}_background": background[index],
+            name: analysis[index],
+            f"{name}_background": background[index],
             f"{name}_increment": analysis[index] - background[index],
             f"{name}_spread": 0.1 * analysis[index],
         }
@@ -54,12 +58,15 @@ def write_analysis(folder, grid):
 def leads(grid, days, drift, hasty=1.0):
     """Fields of ``(lead, y, x)`` whose edge moves south with the lead."""
     concentration, thickness = map(
-        np.stack, zip(*(ice(grid, 0.3 * hasty * day, 1 + 0.01 * day) for day in range(days + 1)),
-                      strict=True)
+        np.stack,
+        zip(
+            *(ice(grid, 0.3 * hasty * day, 1 + 0.01 * day) for day in range(days + 1)), strict=True
+        ),
     )
     day = np.arange(days + 1.0)[:, None, None]
     return {
-        "concentration": concentration, "thickness": thickness,
+        "concentration": concentration,
+        "thickness": thickness,
         "ice_volume": concentration * thickness,
         "concentration_spread": 0.05 * np.sqrt(day + 1) * 4 * concentration * (1 - concentration),
         "probability_of_ice": 1 / (1 + np.exp(-(concentration - 0.15) / 0.08)),
@@ -91,10 +98,15 @@ def write_observations(folder, grid):
     true = np.where(kind, thickness[rows, columns], concentration[rows, columns])
     error, spread = np.where(kind, 0.3, 0.1), np.where(kind, 0.15 * true, 0.02)
     columns_of = {
-        "value": true + error * rng.standard_normal(len(true)), "error_std": error, "kind": kind,
-        "x": grid.x[columns], "y": grid.y[rows], "flag": 0 * kind,
+        "value": true + error * rng.standard_normal(len(true)),
+        "error_std": error,
+        "kind": kind,
+        "x": grid.x[columns],
+        "y": grid.y[rows],
+        "flag": 0 * kind,
         "assimilated": (np.arange(len(rows)) % 3 > 0).astype("i1"),
-        "background": true + spread * rng.standard_normal(len(true)), "background_spread": spread,
+        "background": true + spread * rng.standard_normal(len(true)),
+        "background_spread": spread,
         "analysis": true + 0.5 * spread * rng.standard_normal(len(true)),
         "analysis_spread": 0.5 * spread,
     }
@@ -108,10 +120,19 @@ def scorecard(days, twin):
     rows = []
 
     def add(system, variable, score, region, lead, value):
-        rows.append({
-            "system": system, "variable": variable, "score": score, "region": region,
-            "lead_hours": lead, "value": value, "low": 0.9 * value, "high": 1.1 * value, "n": 40,
-        })
+        rows.append(
+            {
+                "system": system,
+                "variable": variable,
+                "score": score,
+                "region": region,
+                "lead_hours": lead,
+                "value": value,
+                "low": 0.9 * value,
+                "high": 1.1 * value,
+                "n": 40,
+            }
+        )
 
     for system, value in (("analysis", 0.31), ("background", 0.55), ("climatology", 0.48)):
         add(system, "thickness", "rmse", "withheld cells", 0, value)
@@ -132,14 +153,21 @@ def scorecard(days, twin):
 
 def write_manifest(folder, title, twin, **more):
     manifest = {
-        "name": "winter-2015", "created": "2026-11-22T12:00:00Z", "seed": 7,
-        "config": {"title": title, "background": {"source": "twin" if twin else "files"},
-                   "ensemble": {"members": 40}},
+        "name": "winter-2015",
+        "created": "2026-11-22T12:00:00Z",
+        "seed": 7,
+        "config": {
+            "title": title,
+            "background": {"source": "twin" if twin else "files"},
+            "ensemble": {"members": 40},
+        },
         "versions": {"floecast": "0.1.0", "jax": "0.10.2"},
         "machine": {"cpu": "a processor", "cores": 2},
         "inputs": [{"path": "ice_conc.nc", "sha256": "ab" * 32, "bytes": 1234567}],
-        "stages": [{"name": "analysis", "seconds": 12.3, "status": "done"},
-                   {"name": "forecast", "seconds": 65.4, "status": "done"}],
+        "stages": [
+            {"name": "analysis", "seconds": 12.3, "status": "done"},
+            {"name": "forecast", "seconds": 65.4, "status": "done"},
+        ],
         "peak_memory_mb": 812.5,
         "warnings": ["2 of 40 members failed and were left out"],
         "notes": ["the weather is known to the forecast only in its climatology"],

@@ -11,8 +11,14 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 PHONE, DESK = (390, 844), (1280, 800)
 
@@ -52,18 +58,30 @@ def page(browser, address):
 
 def show(browser, size, **features):
     width, height = size
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500,
-    })
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-        "features": [{"name": name, "value": value} for name, value in features.items()],
-    })
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {
+            "width": width,
+            "height": height,
+            "deviceScaleFactor": 1,
+            "mobile": width < 500,
+        },
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {
+            "features": [{"name": name, "value": value} for name, value in features.items()],
+        },
+    )
 
 
 def frame(page):
     """Field, lead and picture of the one frame on show."""
-    (found,) = [picture for picture in page.find_elements("css selector", ".frames img")
-                if picture.is_displayed()]
+    (found,) = [
+        picture
+        for picture in page.find_elements("css selector", ".frames img")
+        if picture.is_displayed()
+    ]
     return tuple(map(found.get_attribute, ("data-field", "data-lead", "src")))
 
 

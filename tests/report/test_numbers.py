@@ -26,9 +26,7 @@ from floecast.verification.scorecard import Row, Scorecard
 WITHHELD = "withheld cells"
 
 
-def row(
-    system, value, lead=0.0, variable="thickness", score="rmse", region=WITHHELD, low=nan
-):
+def row(system, value, lead=0.0, variable="thickness", score="rmse", region=WITHHELD, low=nan):
     return Row(system, variable, score, region, lead, value, low, 1.1 * value, 12)
 
 
@@ -44,8 +42,15 @@ class Run:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.31, "0.310"), (12.345, "12.3"), (314.7, "315"), (98765.4, "98,765"), (-0.05, "−0.0500"),
-     (0.0, "0.00"), (nan, "–")],
+    [
+        (0.31, "0.310"),
+        (12.345, "12.3"),
+        (314.7, "315"),
+        (98765.4, "98,765"),
+        (-0.05, "−0.0500"),
+        (0.0, "0.00"),
+        (nan, "–"),
+    ],
 )
 def test_number(value, text):
     assert number(value) == text
@@ -59,15 +64,28 @@ def test_signed_number():
     ("rows", "line"),
     [
         ([], "2-day forecast, not verified."),
-        ([row("analysis", 0.3), row("background", 0.4)],
-         "Thickness error of the analysis on withheld cells 0.300 m, 25 % below the background."),
-        ([row("analysis", 0.5), row("background", 0.4)],
-         "Thickness error of the analysis on withheld cells 0.500 m, 25 % above the background."),
-        ([row("analysis", 0.4), row("background", 0.4)],
-         "Thickness error of the analysis on withheld cells 0.400 m, the same as the background."),
-        ([edge("forecast", 80, 1), edge("persistence", 70, 1), edge("forecast", 90, 2),
-          edge("persistence", 120, 2)],
-         "Ice-edge error below persistence at 1 of 2 leads (−25 % at day 2)."),
+        (
+            [row("analysis", 0.3), row("background", 0.4)],
+            "Thickness error of the analysis on withheld cells 0.300 m, 25 % below the background.",
+        ),
+        (
+            [row("analysis", 0.5), row("background", 0.4)],
+            "Thickness error of the analysis on withheld cells 0.500 m, 25 % above the background.",
+        ),
+        (
+            [row("analysis", 0.4), row("background", 0.4)],
+            "Thickness error of the analysis on withheld cells 0.400 m, "
+            "the same as the background.",
+        ),
+        (
+            [
+                edge("forecast", 80, 1),
+                edge("persistence", 70, 1),
+                edge("forecast", 90, 2),
+                edge("persistence", 120, 2),
+            ],
+            "Ice-edge error below persistence at 1 of 2 leads (−25 % at day 2).",
+        ),
         ([edge("forecast", 80, 1)], "2-day forecast, not verified."),
     ],
 )
@@ -76,9 +94,14 @@ def test_verdict(rows, line):
 
 
 def test_analysis_table():
-    card = Scorecard([row("background", 0.55, low=0.5), row("analysis", 0.31),
-                      row("analysis", -0.02, score="bias"),
-                      row("analysis", 9.0, region="assimilated")])
+    card = Scorecard(
+        [
+            row("background", 0.55, low=0.5),
+            row("analysis", 0.31),
+            row("analysis", -0.02, score="bias"),
+            row("analysis", 9.0, region="assimilated"),
+        ]
+    )
     table = analysis_table(card)
     assert [line[0] for line in table.rows] == ["analysis", "background"]
     assert [cell.value for cell in table.rows[0][1:]] == ["0.310", "−0.0200"]
@@ -104,7 +127,9 @@ def test_curves_need_two_leads_and_finite_values():
     rows += [edge("forecast", 90, 3), row("forecast", 0.1, 24.0), row("forecast", 0.1, 48.0)]
     groups = score_groups(Scorecard(rows))
     assert [(variable, score, region) for variable, score, region, _ in groups] == [
-        ("concentration", "iiee", "arctic"), ("thickness", "rmse", "withheld cells")]
+        ("concentration", "iiee", "arctic"),
+        ("thickness", "rmse", "withheld cells"),
+    ]
     assert [entry.value for entry in groups[0][3]] == [80, 90]
 
 

@@ -31,8 +31,11 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def all(self, tag, **wanted):
-        return [attributes for name, attributes in self.elements
-                if name == tag and all(attributes.get(k) == v for k, v in wanted.items())]
+        return [
+            attributes
+            for name, attributes in self.elements
+            if name == tag and all(attributes.get(k) == v for k, v in wanted.items())
+        ]
 
 
 def digests(folder):
@@ -94,10 +97,20 @@ def test_controls_have_names(page):
 
 
 def test_says_what_matters_first(text):
-    parts = ("Winter 2015", "2015-01-01 00:00 UTC", "44 % below the background",
-             "2 of 40 members failed", "known to the forecast only", "Key numbers", "The ice now",
-             "Where the analysis changed", "The forecast", "Scores against lead time",
-             "Scorecard", "ab" * 32)
+    parts = (
+        "Winter 2015",
+        "2015-01-01 00:00 UTC",
+        "44 % below the background",
+        "2 of 40 members failed",
+        "known to the forecast only",
+        "Key numbers",
+        "The ice now",
+        "Where the analysis changed",
+        "The forecast",
+        "Scores against lead time",
+        "Scorecard",
+        "ab" * 32,
+    )
     places = [text.index(part, text.index("<body>")) for part in parts]
     assert places == sorted(places)
 
@@ -153,8 +166,16 @@ def test_bare_run(make_run, tmp_path):
     text = write_report(folder).read_text(encoding="utf-8")
     page = Page(text)
     assert "1-day forecast, not verified." in text
-    for heading in ("Warnings", "Notes", "Key numbers", "Scores against", "Does the spread",
-                    "Scorecard", "Files read", "Stages"):
+    for heading in (
+        "Warnings",
+        "Notes",
+        "Key numbers",
+        "Scores against",
+        "Does the spread",
+        "Scorecard",
+        "Files read",
+        "Stages",
+    ):
         assert heading not in text
     assert len(page.all("input", type="radio")) == 4
     assert {link["href"] for link in page.all("a")} == {"#now", "#changes", "#forecast", "#inputs"}

@@ -130,8 +130,12 @@ def test_open_water_closes_before_ice_is_ridged():
 
     def squeezed(concentration, displacement):
         state = IceState(
-            np.array([concentration]), 2 * np.array([concentration]), zero,
-            np.array([[displacement / DT, 0]]), zero, zero,
+            np.array([concentration]),
+            2 * np.array([concentration]),
+            zero,
+            np.array([[displacement / DT, 0]]),
+            zero,
+            zero,
         )
         return carry(state, grid, DT, 1)
 
@@ -147,7 +151,11 @@ def test_damage_mixes_by_volume():
     grid = Grid.box((1, 2), 10e3)
     zero, one = np.zeros((1, 2)), np.ones((1, 2))
     state = IceState(
-        0.5 * one, np.array([[2.0, 0.6]]), zero, np.array([[0.1, 0.0]]), zero,
+        0.5 * one,
+        np.array([[2.0, 0.6]]),
+        zero,
+        np.array([[0.1, 0.0]]),
+        zero,
         np.array([[0.9, 0.2]]),
     )
     after = carry(state, grid, 10000, 1)  # a tenth of the west moves east: 0.2 m onto 0.6 m

@@ -244,7 +244,13 @@ def test_a_run_cut_in_two_or_streamed_is_the_same_run(key):
     rest = rollout(model, first.final, weather, 3, key=key, start=JANUARY + 3 * model.dt)
     blocks = []
     streamed = stream(
-        model, start, weather, 6, key=key, start=JANUARY, block=3,
+        model,
+        start,
+        weather,
+        6,
+        key=key,
+        start=JANUARY,
+        block=3,
         sink=lambda time, state: blocks.append(state),
     )
     for name, field in whole.final.fields().items():

@@ -156,12 +156,15 @@ def test_climatological_snowfall():
 
 
 def test_inconsistent_ice_becomes_consistent_and_keeps_its_volume():
-    still = SimpleFreezing(ocean_heat_flux=0.0)
-    no_area = after(still, ice(0.0, 0.6), 271.35)
+    still, neither = SimpleFreezing(ocean_heat_flux=0.0), 271.35 + 1e-9
+    no_area = after(still, ice(0.0, 0.6), neither)
     assert first(no_area.concentration) == pytest.approx(0.6 / THICK)
     assert first(no_area.ice_volume) == pytest.approx(0.6)
-    no_volume = after(still, ice(0.7, 0.0, 0.1), 271.35)
+    no_volume = after(still, ice(0.7, 0.0, 0.1), neither)
     assert first(no_volume.concentration) == first(no_volume.snow_volume) == 0.0
+    slush = after(still, ice(0.8, 0.02, 0.1), neither)
+    assert first(slush.concentration) == pytest.approx(0.02 / THIN)
+    assert first(slush.snow_volume) == pytest.approx(0.05, rel=0.1)  # a little of it melts
 
 
 CORNERS = [(0, 0, 0), (1, 0, 0), (1, 2, 0.2), (0, 1, 0), (1e-12, 1e-12, 0), (1e-9, 1e-9, 1e-9)]

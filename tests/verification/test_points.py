@@ -7,18 +7,32 @@ from floecast.verification.points import score_points
 
 def rows(estimates, value, error, spreads=None, labels=None):
     labels = np.arange(len(value)) if labels is None else labels
-    scored = score_points(estimates, value, error, labels, variable="thickness", region="withheld",
-                          rng=np.random.default_rng(1), spreads=spreads)
+    scored = score_points(
+        estimates,
+        value,
+        error,
+        labels,
+        variable="thickness",
+        region="withheld",
+        rng=np.random.default_rng(1),
+        spreads=spreads,
+    )
     return {(row.system, row.score): row for row in scored}
 
 
 def test_hand_made_scores():
-    told = rows({"analysis": [1.0, 2.0, 4.0]}, [1.0, 1.0, 2.0], [0.5, 0.5, 0.5],
-                spreads={"analysis": [0.5, 0.5, 0.5]})
+    told = rows(
+        {"analysis": [1.0, 2.0, 4.0]},
+        [1.0, 1.0, 2.0],
+        [0.5, 0.5, 0.5],
+        spreads={"analysis": [0.5, 0.5, 0.5]},
+    )
     assert told["analysis", "rmse"].value == pytest.approx(np.sqrt(5 / 3))
     assert told["analysis", "bias"].value == pytest.approx(1.0)
     assert told["analysis", "mae"].value == pytest.approx(1.0)
-    assert told["analysis", "correlation"].value == pytest.approx(np.corrcoef([1, 2, 4], [1, 1, 2])[0, 1])
+    assert told["analysis", "correlation"].value == pytest.approx(
+        np.corrcoef([1, 2, 4], [1, 1, 2])[0, 1]
+    )
     assert told["analysis", "consistency"].value == pytest.approx((5 / 3) / 0.5)
     assert told["analysis", "rmse"].n == 3
 
@@ -28,8 +42,13 @@ def test_a_reliable_ensemble_is_consistent():
     size = 20_000
     spread, error = rng.uniform(0.1, 0.6, size), rng.uniform(0.2, 0.5, size)
     truth = rng.normal(2, 1, size)
-    told = rows({"a": truth + spread * rng.normal(size=size)}, truth + error * rng.normal(size=size),
-                error, spreads={"a": spread}, labels=np.arange(size) // 20)
+    told = rows(
+        {"a": truth + spread * rng.normal(size=size)},
+        truth + error * rng.normal(size=size),
+        error,
+        spreads={"a": spread},
+        labels=np.arange(size) // 20,
+    )
     row = told["a", "consistency"]
     assert row.low < 1 < row.high and row.value == pytest.approx(1, abs=0.04)
 

@@ -18,7 +18,10 @@ def forecast_of(grid, members, concentration=None):
     field = rng.uniform(0, 1, shape) if concentration is None else concentration
     return SimpleNamespace(
         ensemble=SimpleNamespace(concentration=field, ice_volume=2 * field),
-        healthy=np.ones(members, bool), grid=grid, time=np.arange(3), lead_hours=np.array([0, 24, 48]),
+        healthy=np.ones(members, bool),
+        grid=grid,
+        time=np.arange(3),
+        lead_hours=np.array([0, 24, 48]),
     )
 
 
@@ -31,8 +34,12 @@ def test_a_perfect_forecast_beats_its_baselines(grid):
     rng = np.random.default_rng(1)
     truth = {"concentration": rng.uniform(0, 1, (3, *grid.shape))}
     out = forecast_of(grid, 4, np.stack([truth["concentration"]] * 4))
-    card = fc.verify(out, truth, baselines=("persistence", "climatology"),
-                     climatology={"concentration": np.full(grid.shape, 0.5)})
+    card = fc.verify(
+        out,
+        truth,
+        baselines=("persistence", "climatology"),
+        climatology={"concentration": np.full(grid.shape, 0.5)},
+    )
     chosen = {"score": "rmse", "region": "arctic", "lead_hours": 48.0}
     assert value(card, system="forecast", **chosen) == 0
     assert value(card, system="persistence", **chosen) > 0.3
@@ -64,10 +71,13 @@ def test_edge_scores_are_told_for_the_whole_ocean_only(grid):
     assert {row.region for row in card.select(score="rmse").rows} == {"arctic", "ice"}
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"baselines": ("climatology",)}, "needs its fields"),
-    ({"baselines": ("oracle",)}, "oracle"),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"baselines": ("climatology",)}, "needs its fields"),
+        ({"baselines": ("oracle",)}, "oracle"),
+    ],
+)
 def test_baselines_that_cannot_be_made_are_named(grid, options, words):
     with pytest.raises(InputError, match=words):
         fc.verify(forecast_of(grid, 3), {"concentration": np.zeros((3, *grid.shape))}, **options)

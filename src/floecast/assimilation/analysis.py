@@ -43,7 +43,7 @@ class Analysis(eqx.Module):
     observations: PyTree
     equivalents: Float[Array, "member p"]
     background_equivalents: Float[Array, "member p"]
-    member_status: Int[Array, "member"]
+    member_status: Int[Array, " member"]
     status: Int[Array, ""]
 
     @property

@@ -30,7 +30,7 @@ class Inflation(eqx.Module):
         if not self.prior >= 1:
             raise InputError(f"prior inflation must be at least 1, not {self.prior}")
         if not 0 <= self.relaxation <= 1:
-            raise InputError(f"relaxation to the prior spread must be in [0, 1], not {self.relaxation}")
+            raise InputError(f"relaxation must be in [0, 1], not {self.relaxation}")
 
 
 def relax_to_prior_spread(anomalies, prior_anomalies, amount):

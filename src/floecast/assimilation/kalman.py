@@ -12,9 +12,10 @@ from jaxtyping import Array, Float, Int
 from floecast.core.ensemble import healthy
 from floecast.core.errors import InputError
 from floecast.observation.observations import KINDS
+from floecast.observation.operators import observe
 
 from .analysis import Analysis, Status
-from .bounds import AbstractControl, Unbounded
+from .bounds import AbstractControl, IceControl
 from .inflation import Inflation, relax_to_prior_spread
 from .localisation import GaspariCohn, everywhere
 
@@ -23,12 +24,11 @@ CHUNK = 256
 
 
 class _Whitened(NamedTuple):
-    """Innovations and anomalies over the error, and the group and kind of each observation."""
+    """Innovations and anomalies over the error, and the kind of each observation."""
 
-    innovation: Float[Array, "p"]
+    innovation: Float[Array, " p"]
     anomalies: Float[Array, "p member"]
-    group: Int[Array, "p"]
-    kind: Int[Array, "p"] | None
+    kind: Int[Array, " p"] | None
 
 
 class LETKF(eqx.Module):
@@ -37,14 +37,16 @@ class LETKF(eqx.Module):
     Parameters
     ----------
     operator : callable
-        ``operator(state, observations) -> (p,)``: what would be observed of one member.
+        ``operator(state, observations) -> (p,)``: what would be observed of one member; by
+        default `observe` of an `IceState`.
     localisation : GaspariCohn, optional
         Without it every observation acts on the whole state: the plain transform filter.
     inflation : Inflation
     control : AbstractControl
-        Variables in which the analysis is linear; the state itself by default.
+        Variables in which the analysis is linear, by default those of an `IceState`; `Unbounded`
+        for models without bounds.
     shared_error : float
-        Share of the error variance that observations of one `group` have in common.
+        Share of the error variance that observations of one `group` have in common [1].
     updates : mapping of str to sequence of str
         Fields of the state that observations of each kind may change, a kind that is not named
         none. What is left out are covariances that the ensemble is too small to know. Without it
@@ -74,14 +76,14 @@ class LETKF(eqx.Module):
     spatiotemporal chaos: a local ensemble transform Kalman filter. Physica D, 230, 112-126.
     """
 
-    operator: Callable
+    operator: Callable = observe
     localisation: GaspariCohn | None = None
     inflation: Inflation = Inflation()
-    control: AbstractControl = Unbounded()
+    control: AbstractControl = IceControl()
     shared_error: float = 0.0
     updates: tuple = eqx.field(
         static=True, default=(),
-        converter=lambda named: tuple((kind, tuple(fields)) for kind, fields in dict(named).items()),
+        converter=lambda named: tuple((kind, tuple(names)) for kind, names in dict(named).items()),
     )
 
     def __check_init__(self):
@@ -117,7 +119,7 @@ class LETKF(eqx.Module):
             Leaves ``(member, *columns, ...)``, with the columns of the localisation.
         observations : Observations
             Or anything with ``value``, ``error_std``, ``position``, ``group`` and ``flag``, and
-            with ``kind`` if the localisation asks for it.
+            with ``kind`` if half-widths or `updates` are given for kinds.
         neighbours : Neighbours, optional
             From `neighbours`. With it the whole analysis can be compiled and mapped.
 
@@ -177,7 +179,8 @@ class LETKF(eqx.Module):
 
         def chosen(new, old):
             rows = old.reshape(old.shape[0], self._count(), -1)
-            return jnp.where(touched[None, :, None], new.reshape(rows.shape), rows).reshape(old.shape)
+            rows = jnp.where(touched[None, :, None], new.reshape(rows.shape), rows)
+            return rows.reshape(old.shape)
 
         return jax.tree.map(chosen, new, old)
 
@@ -193,7 +196,6 @@ class LETKF(eqx.Module):
         return _Whitened(
             innovation / error,
             anomalies.T / error[:, None],
-            jnp.asarray(observations.group),
             jnp.asarray(observations.kind) if self.updates else None,
         )
 
@@ -206,7 +208,7 @@ class LETKF(eqx.Module):
             new = self._update_block(jnp.concatenate(rows, -1), kinds, whitened, neighbours, good)
             ends = np.cumsum([row.shape[-1] for row in rows])[:-1]
             for i, part in zip(numbers, jnp.split(new, ends, axis=-1), strict=True):
-                updated[i] = part.reshape(leaves[i].shape)
+                updated[i] = part.reshape(leaves[i].shape).astype(leaves[i].dtype)
         return jax.tree.unflatten(structure, updated)
 
     def _blocks(self, control):
@@ -227,29 +229,27 @@ class LETKF(eqx.Module):
             seen = jnp.any(whitened.kind[:, None] == jnp.array(kinds)[None], axis=-1)
             taper = jnp.where(seen[neighbours.index], taper, 0.0)
 
-        def column(where, index, taper):
+        def column(where, index, taper, group):
             mean, anomalies = _split(rows[:, where], good)
-            shift, transform = self._weights(
-                whitened, index, taper, neighbours.groups, jnp.sum(good)
-            )
+            shared = group[:, None] == 1 + jnp.arange(neighbours.groups)[None]
+            shift, transform = self._weights(whitened, index, taper, shared, jnp.sum(good))
             new = transform.T @ anomalies
             if self.inflation.relaxation:
                 new = relax_to_prior_spread(new, anomalies, self.inflation.relaxation)
             return mean[None] + (shift @ anomalies)[None] + new
 
-        local = (neighbours.column, neighbours.index, taper)
+        local = (neighbours.column, neighbours.index, taper, neighbours.group)
         new = jax.lax.map(lambda one: column(*one), local, batch_size=CHUNK)
         return rows.at[:, neighbours.column].set(jnp.swapaxes(new, 0, 1))
 
     def _weights(self, whitened, index, taper, groups, members):
         """Weights w of the mean and W of the anomalies in one column."""
-        member_of = whitened.group[index][:, None] == groups[None]
-        shared = self.shared_error * jnp.any(member_of, axis=1)
+        shared = self.shared_error * jnp.any(groups, axis=1)
         own = jnp.sqrt(taper / (1 - shared))
         anomalies = own[:, None] * whitened.anomalies[index]
         innovation = own * whitened.innovation[index]
         # The inverse of I + c c' for each group, with c the common error over the own one.
-        common = member_of * (jnp.sqrt(shared) * own)[:, None]
+        common = groups * (jnp.sqrt(shared) * own)[:, None]
         known = 1 / (1 + jnp.sum(common**2, axis=0))
         common_anomalies = common.T @ anomalies
         precision = anomalies.T @ anomalies - common_anomalies.T @ (

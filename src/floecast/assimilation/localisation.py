@@ -52,14 +52,17 @@ class Neighbours(eqx.Module):
         Observations of each, nearest first; padded with 0.
     taper : (columns, local) array
         Weight of each in [0, 1]; 0 for padding.
-    groups : (groups,) int array
-        Numbers of the groups with a shared error.
+    group : (columns, local) int array
+        Which of them share an error: numbers from 1 counted anew in each column, 0 for none.
+    groups : int
+        Greatest of these numbers.
     """
 
-    column: Int[Array, "columns"]
+    column: Int[Array, " columns"]
     index: Int[Array, "columns local"]
     taper: Float[Array, "columns local"]
-    groups: Int[Array, "groups"]
+    group: Int[Array, "columns local"]
+    groups: int = eqx.field(static=True)
 
 
 class GaspariCohn(eqx.Module):
@@ -161,13 +164,13 @@ class GaspariCohn(eqx.Module):
         column = np.flatnonzero(self.active)
         if not used.size or not column.size:
             nothing = np.zeros((0, 1), int)
-            return Neighbours(nothing[:, 0], nothing, nothing.astype(float), nothing[:, 0])
+            return Neighbours(nothing[:, 0], nothing, nothing.astype(float), nothing, 0)
         points = self.positions.reshape(-1, self.positions.shape[-1])[column]
         found = []
         for tile in self._tiles(points):
             rank, ratio = self._nearest(points[tile], where, width)
             found.append((column[tile], used[rank], ratio))
-        return _join(found, _groups(observations, used))
+        return _join(found, np.asarray(observations.group))
 
     def _tiles(self, points):
         """Columns in square tiles as wide as the largest cut-off."""
@@ -193,7 +196,7 @@ class GaspariCohn(eqx.Module):
         return offset - self.period * np.round(offset / self.period)
 
 
-def _join(found, groups):
+def _join(found, group):
     """One set of neighbours in the order of the columns, without columns that see nothing."""
     local = max(1, max(index.shape[1] for _, index, _ in found))
 
@@ -205,7 +208,8 @@ def _join(found, groups):
     taper = np.asarray(gaspari_cohn(np.concatenate([padded(part[2], 2.0) for part in found])))
     order = np.argsort(column)
     order = order[taper[order, 0] > 0]
-    return Neighbours(column[order], np.where(taper > 0, index, 0)[order], taper[order], groups)
+    index, taper = np.where(taper > 0, index, 0)[order], taper[order]
+    return Neighbours(column[order], index, taper, *_counted(np.where(taper > 0, group[index], 0)))
 
 
 def everywhere(observations):
@@ -213,9 +217,16 @@ def everywhere(observations):
     used = np.flatnonzero(np.asarray(observations.flag) == 0)
     column = np.arange(min(1, used.size))
     index = used[None][: column.size]
-    return Neighbours(column, index, np.ones(index.shape), _groups(observations, used))
+    group = np.asarray(observations.group)[index]
+    return Neighbours(column, index, np.ones(index.shape), *_counted(group))
 
 
-def _groups(observations, used):
-    numbers = np.unique(np.asarray(observations.group)[used])
-    return numbers[numbers > 0]
+def _counted(group):
+    """Positive numbers of each row replaced by 1, 2, ... in their order; and the greatest."""
+    order = np.argsort(group, axis=1)
+    sorted_group = np.take_along_axis(group, order, axis=1)
+    new = np.diff(sorted_group, axis=1, prepend=0) > 0
+    counted = np.empty_like(group)
+    np.put_along_axis(counted, order, np.cumsum(new, axis=1), axis=1)
+    counted = np.where(group > 0, counted, 0)
+    return counted, int(counted.max(initial=0))

@@ -10,7 +10,13 @@ from floecast.core.errors import InputError
 from floecast.core.variables import VARIABLES
 
 FIELDS = (
-    "wind_u", "wind_v", "air_temperature", "humidity", "shortwave", "longwave", "snowfall",
+    "wind_u",
+    "wind_v",
+    "air_temperature",
+    "humidity",
+    "shortwave",
+    "longwave",
+    "snowfall",
 )
 
 
@@ -89,6 +95,32 @@ class Forcing(eqx.Module):
     def fields(self):
         """The fields that are there, by name."""
         return {name: getattr(self, name) for name in FIELDS if getattr(self, name) is not None}
+
+
+class FilledForcing(eqx.Module):
+    """Forcing whose absent fields come from another source.
+
+    Parameters
+    ----------
+    known : Forcing
+        Of which every field is taken.
+    otherwise : forcing
+        Gives the fields that `known` does not have.
+    """
+
+    known: Forcing
+    otherwise: eqx.Module
+
+    @property
+    def start(self):
+        """First time of `known` [s]."""
+        return self.known.start
+
+    def between(self, start, end):
+        """Fields at the two ends of a step; see `Forcing.between`."""
+        fields = self.otherwise.between(start, end).fields()
+        known = self.known.between(start, end)
+        return Forcing(known.time, **fields | known.fields())
 
 
 def check_forcing(forcing, grid, start, end, needed):

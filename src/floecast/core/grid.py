@@ -10,8 +10,12 @@ from .projection import EPSG_3413
 EARTH_ROTATION = 7.292115e-5
 """Angular velocity of the Earth [rad/s]."""
 
-PRESETS = {"arctic100": (64, 100e3), "arctic50": (128, 50e3), "arctic25": (256, 25e3),
-           "arctic12": (512, 12.5e3)}
+PRESETS = {
+    "arctic100": (64, 100e3),
+    "arctic50": (128, 50e3),
+    "arctic25": (256, 25e3),
+    "arctic12": (512, 12.5e3),
+}
 """Cells along a side and spacing [m] of each preset: one square of 6400 km around the pole."""
 
 
@@ -95,10 +99,19 @@ class Grid(eqx.Module):
             return spacing / EPSG_3413.scale(where[0])
 
         return cls._assemble(
-            name=name, spacing=spacing, epsg=3413, x=x, y=x.copy(),
-            latitude=latitude, longitude=longitude,
-            dx_t=side(0, 0), dx_u=side(half, 0), dx_v=side(0, half), dx_f=side(half, half),
-            mask_t=ocean_mask(name), angle=EPSG_3413.rotation(longitude),
+            name=name,
+            spacing=spacing,
+            epsg=3413,
+            x=x,
+            y=x.copy(),
+            latitude=latitude,
+            longitude=longitude,
+            dx_t=side(0, 0),
+            dx_u=side(half, 0),
+            dx_v=side(0, half),
+            dx_f=side(half, half),
+            mask_t=ocean_mask(name),
+            angle=EPSG_3413.rotation(longitude),
         )
 
     @classmethod
@@ -133,11 +146,19 @@ class Grid(eqx.Module):
             raise InputError(f"ocean mask has shape {ocean.shape}, the box {(ny, nx)}")
         side = np.full((ny, nx), float(spacing))
         return cls._assemble(
-            name="box", spacing=float(spacing), epsg=None,
-            x=(np.arange(nx) + 0.5) * spacing, y=(np.arange(ny) + 0.5) * spacing,
-            latitude=np.full((ny, nx), float(latitude)), longitude=np.zeros((ny, nx)),
-            dx_t=side, dx_u=side, dx_v=side, dx_f=side,
-            mask_t=ocean, angle=np.zeros((ny, nx)),
+            name="box",
+            spacing=float(spacing),
+            epsg=None,
+            x=(np.arange(nx) + 0.5) * spacing,
+            y=(np.arange(ny) + 0.5) * spacing,
+            latitude=np.full((ny, nx), float(latitude)),
+            longitude=np.zeros((ny, nx)),
+            dx_t=side,
+            dx_u=side,
+            dx_v=side,
+            dx_f=side,
+            mask_t=ocean,
+            angle=np.zeros((ny, nx)),
         )
 
     @classmethod
@@ -147,9 +168,15 @@ class Grid(eqx.Module):
         mask_v[:-1] = mask_t[:-1] & mask_t[1:]
         mask_f[:-1, :-1] = mask_u[:-1, :-1] & mask_u[1:, :-1]
         return cls(
-            mask_t=mask_t, mask_u=mask_u, mask_v=mask_v, mask_f=mask_f,
-            dx_t=dx_t, area=dx_t**2, latitude=latitude,
-            coriolis=2 * EARTH_ROTATION * np.sin(np.radians(latitude)), **fields,
+            mask_t=mask_t,
+            mask_u=mask_u,
+            mask_v=mask_v,
+            mask_f=mask_f,
+            dx_t=dx_t,
+            area=dx_t**2,
+            latitude=latitude,
+            coriolis=2 * EARTH_ROTATION * np.sin(np.radians(latitude)),
+            **fields,
         )
 
     @property

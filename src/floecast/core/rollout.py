@@ -131,8 +131,14 @@ def stream(
         count = min(block, saves - first)
         begin = start + first * save_every * model.dt
         trajectory = rollout(
-            model, state, forcing, count * save_every, key=key, start=begin,
-            save_every=save_every, observe=observe,
+            model,
+            state,
+            forcing,
+            count * save_every,
+            key=key,
+            start=begin,
+            save_every=save_every,
+            observe=observe,
         )
         state = trajectory.final
         sink(np.asarray(trajectory.time), jax.tree.map(np.asarray, trajectory.state))

@@ -48,21 +48,29 @@ def make(case, noted):
     )
     time = case.analysis_time
     files.write_observations(
-        case.folder.file("observations.nc"), checked, withheld, case.grid,
+        case.folder.file("observations.nc"),
+        checked,
+        withheld,
+        case.grid,
         background=lambda seen: equivalents(before, seen),
         analysis=lambda seen: equivalents(after, seen),
     )
     files.write_analysis(case.folder.file("analysis.nc"), before, after, case.grid, time)
     files.write_states(
-        case.folder.file("analysis_ensemble.nc"), after, case.grid, time,
-        title="Sea-ice analysis, members", members=True,
+        case.folder.file("analysis_ensemble.nc"),
+        after,
+        case.grid,
+        time,
+        title="Sea-ice analysis, members",
+        members=True,
     )
     told = {"quality_control": summary(checked), "innovations": innovation_statistics(result)}
     write_text(case.folder.file("diagnostics.json"), json.dumps(told, indent=1) + "\n")
     for row in told["quality_control"]:
         noted["notes"].append(
             f"Analysis: {row['good']} of {row['total']} observations of {row['kind']} used, "
-            f"{row['failed_gross_check']} too far from the background, {row['out_of_range']} out of range."
+            f"{row['failed_gross_check']} too far from the background, "
+            f"{row['out_of_range']} out of range."
         )
 
 

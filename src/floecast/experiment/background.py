@@ -44,21 +44,32 @@ def make(case, noted):
         start = _from_files(case, noted)
     check_state(start, case.grid)
     ensemble = initial_ensemble(
-        case.key("background", "ensemble"), start, case.grid, case.config.ensemble.members,
+        case.key("background", "ensemble"),
+        start,
+        case.grid,
+        case.config.ensemble.members,
         errors=case.initial_errors(),
     )
     days = (case.analysis_time - case.background_time) // calendar.DAY
     if days:
         run = forecast(
-            case.model(), ensemble, case.climatological_weather("background"), days=days,
-            key=case.key("background", "model"), start=case.background_time,
+            case.model(),
+            ensemble,
+            case.climatological_weather("background"),
+            days=days,
+            key=case.key("background", "model"),
+            start=case.background_time,
             progress=case.progress.advance,
         )
         ensemble = jax.tree.map(lambda leaf: leaf[run.healthy, -1], run.ensemble)
         noted["warnings"] += failures(run.healthy, "background")
     files.write_states(
-        case.folder.file("background_ensemble.nc"), ensemble, case.grid, case.analysis_time,
-        title="Sea-ice background, members", members=True,
+        case.folder.file("background_ensemble.nc"),
+        ensemble,
+        case.grid,
+        case.analysis_time,
+        title="Sea-ice background, members",
+        members=True,
     )
 
 
@@ -82,15 +93,27 @@ def _make_truth(case):
     per_day = calendar.DAY // model.dt
     options = {"key": case.key("truth", "model"), "save_every": per_day}
     start = rollout(
-        model, typical_state(case.grid, case.background_time), case.true_weather,
-        case.config.background.spin_up_days * per_day, start=case.background_time, **options,
+        model,
+        typical_state(case.grid, case.background_time),
+        case.true_weather,
+        case.config.background.spin_up_days * per_day,
+        start=case.background_time,
+        **options,
     ).final
     later = rollout(
-        model, start, case.true_weather, case.config.forecast.days * per_day,
-        start=case.analysis_time, **options,
+        model,
+        start,
+        case.true_weather,
+        case.config.forecast.days * per_day,
+        start=case.analysis_time,
+        **options,
     ).state
     truth = jax.tree.map(lambda first, rest: np.concatenate([first[None], rest]), start, later)
     files.write_states(
-        case.folder.file("truth.nc"), truth, case.grid, case.leads, title="Truth of a twin",
+        case.folder.file("truth.nc"),
+        truth,
+        case.grid,
+        case.leads,
+        title="Truth of a twin",
         members=False,
     )

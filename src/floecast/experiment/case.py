@@ -13,13 +13,14 @@ from floecast.assimilation.inflation import Inflation
 from floecast.assimilation.initial import InitialErrors
 from floecast.assimilation.kalman import LETKF
 from floecast.assimilation.localisation import GaspariCohn
+from floecast.atmosphere.forcing import FilledForcing, check_forcing
 from floecast.atmosphere.weather import SyntheticWeather
 from floecast.config import Config
 from floecast.core import calendar
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
-from floecast.io.readers import concentration_field
+from floecast.io.readers import concentration_field, read_forcing
 from floecast.io.run_folder import RunFolder, input_record
 from floecast.progress import Silent
 from floecast.simulator.free_drift import FreeDrift
@@ -131,15 +132,22 @@ class Case:
             for number in range(self.config.ensemble.members)
         ]
 
-    def forecast_weather(self):
-        """Weather of each member in the forecast."""
-        if self.config.weather.knowledge == "climatology":
-            return self.climatological_weather("forecast")
-        key = self.key("forecast", "weather")
-        return [
-            self.true_weather.forecast(key, self.analysis_time, member=number)
-            for number in range(self.config.ensemble.members)
-        ]
+    def forecast_weather(self, noted):
+        """Weather of each member in the forecast; a file is named in the manifest."""
+        match self.config.weather.knowledge:
+            case "climatology":
+                return self.climatological_weather("forecast")
+            case "forecast":
+                key = self.key("forecast", "weather")
+                return [
+                    self.true_weather.forecast(key, self.analysis_time, member=number)
+                    for number in range(self.config.ensemble.members)
+                ]
+            case "file":
+                known = read_forcing(self.input(self.config.weather.file, noted), self.grid)
+                check_forcing(known, self.grid, self.leads[0], self.leads[-1], known.fields())
+                others = self.climatological_weather("forecast")
+                return [FilledForcing(known, other) for other in others]
 
     def initial_errors(self):
         """Errors of the background that the initial ensemble expresses."""

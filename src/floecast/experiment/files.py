@@ -45,7 +45,9 @@ def read_states(path, grid):
     with read_dataset(path) as dataset:
         absent = [name for name in STATE if name not in dataset]
         if absent:
-            raise InputError(f"{path} lacks {', '.join(absent)}; expected an ensemble of ice states")
+            raise InputError(
+                f"{path} lacks {', '.join(absent)}; expected an ensemble of ice states"
+            )
         fields = {name: np.nan_to_num(dataset[name].values) for name in STATE}
     for name, field in fields.items():
         if field.shape[1:] != grid.shape:
@@ -100,7 +102,10 @@ def write_forecast(path, forecast):
         name: np.asarray(_field(forecast.ensemble, name))[forecast.healthy] for name in FORECAST
     }
     dataset = to_dataset(
-        summary(members), forecast.grid, time=forecast.time, reference_time=forecast.issued,
+        summary(members),
+        forecast.grid,
+        time=forecast.time,
+        reference_time=forecast.issued,
         title="Sea-ice ensemble forecast",
     )
     write_netcdf(dataset, path)
@@ -112,7 +117,11 @@ def write_members(path, forecast):
         name: np.asarray(getattr(forecast.ensemble, name))[forecast.healthy] for name in SCORED
     }
     dataset = to_dataset(
-        fields, forecast.grid, time=forecast.time, members=True, reference_time=forecast.issued,
+        fields,
+        forecast.grid,
+        time=forecast.time,
+        members=True,
+        reference_time=forecast.issued,
         title="Sea-ice ensemble forecast, members",
     )
     write_netcdf(dataset, path)

@@ -5,6 +5,15 @@ from floecast.forecast.ensemble import forecast
 
 from . import files
 
+WEATHER = {
+    "climatology": "Forecast: each member lives through weather drawn from a climatology; the wind "
+    "of those days is not known to it.",
+    "forecast": "Forecast: driven by the truth's weather with an error that grows with lead time.",
+    "file": "Forecast: driven by the weather file, which must be a forecast for the forecast to be "
+    "one; with an analysis it is a hindcast.",
+}
+"""What the manifest tells of the weather."""
+
 
 def products(config):
     """What the stage writes."""
@@ -26,11 +35,7 @@ def make(case, noted):
     if case.config.twin:
         free = _run(case, "background_ensemble.nc", noted)
         files.write_members(case.folder.file("free_run_members.nc"), free)
-    if case.config.weather.knowledge == "climatology":
-        noted["notes"].append(
-            "Forecast: each member lives through weather drawn from a climatology; the wind of "
-            "those days is not known to it."
-        )
+    noted["notes"].append(WEATHER[case.config.weather.knowledge])
 
 
 def _run(case, start, noted):
@@ -38,7 +43,7 @@ def _run(case, start, noted):
     out = forecast(
         case.model(),
         ensemble,
-        case.forecast_weather()[: count(ensemble)],
+        case.forecast_weather(noted)[: count(ensemble)],
         days=case.config.forecast.days,
         key=case.key("forecast", "model"),
         start=case.analysis_time,

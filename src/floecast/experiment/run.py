@@ -72,9 +72,9 @@ def run(config, *, data=None, out=None, until="report", progress=None):
 
 def input_files(config):
     """Names of the real files that a configuration needs, below the data folder."""
-    if config.twin:
-        return []
-    named = [config.background.thickness, config.background.concentration]
-    named += [section.file for section in config.observations]
+    named = [config.weather.file]
+    if not config.twin:
+        named += [config.background.thickness, config.background.concentration]
+        named += [section.file for section in config.observations]
     named += [config.verification.concentration, config.verification.thickness_climatology]
     return list(dict.fromkeys(name for name in named if name is not None))

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from floecast.core.calendar import DAY, iso
 from floecast.io.cf import read_dataset
 from floecast.io.readers import concentration_field, read_thickness_field
 from floecast.observation.footprint import containing_cell
@@ -64,9 +63,7 @@ def _scores_of_fields(case, truth):
         start = {name: field[0].mean(axis=1 - 1) for name, field in members.items()}
     else:
         start = {name: field[0] for name, field in truth.items()}
-    systems["persistence"] = {
-        name: persistence(start[name], len(leads)) for name in truth
-    }
+    systems["persistence"] = {name: persistence(start[name], len(leads)) for name in truth}
     rows = score(systems, truth, case.grid, leads, seed=case.config.seed).rows
     ensemble = files.read_states(folder.file("background_ensemble.nc"), case.grid)
     before = {"background": {n: np.asarray(getattr(ensemble, n))[None] for n in truth}}
@@ -97,8 +94,13 @@ def _scores_at_observations(case, noted):
             estimates["climatology"] = field.reshape(-1)[cell]
         blocks = np.floor(x / BLOCK) * 1e4 + np.floor(y / BLOCK)
         rows += score_points(
-            estimates, places.value.values, places.error_std.values, blocks,
-            variable="thickness", region=region, spreads=spreads,
+            estimates,
+            places.value.values,
+            places.error_std.values,
+            blocks,
+            variable="thickness",
+            region=region,
+            spreads=spreads,
             rng=np.random.default_rng(case.config.seed),
         )
     return rows

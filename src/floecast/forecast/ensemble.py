@@ -33,9 +33,9 @@ class Forecast(eqx.Module):
 
     grid: Grid
     issued: int
-    time: Int[Array, "lead"]
+    time: Int[Array, " lead"]
     ensemble: PyTree
-    healthy: Bool[Array, "member"]
+    healthy: Bool[Array, " member"]
 
     @property
     def lead_hours(self):
@@ -54,7 +54,11 @@ class Forecast(eqx.Module):
 
         fields = {name: field[self.healthy] for name, field in self.ensemble.fields().items()}
         return to_dataset(
-            fields, self.grid, time=self.time, members=True, reference_time=self.issued,
+            fields,
+            self.grid,
+            time=self.time,
+            members=True,
+            reference_time=self.issued,
             title="Sea-ice ensemble forecast",
         )
 

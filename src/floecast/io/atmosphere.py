@@ -135,7 +135,8 @@ def read_latlon_forcing(source, grid):
         index = {time_dim: slice(first, first + _TIMES_AT_ONCE), _axes(source)[0]: rows}
         values = {
             name: _field(source, variable, name, time_dim, index)
-            for name, variable in found.items() if variable
+            for name, variable in found.items()
+            if variable
         }
         parts.append(_on_grid(values, definition, grid))
     fields = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -83,7 +83,14 @@ def variable_of(name):
 
 
 def to_dataset(
-    fields, grid, *, title, time=None, members=False, reference_time=None, staggered=False,
+    fields,
+    grid,
+    *,
+    title,
+    time=None,
+    members=False,
+    reference_time=None,
+    staggered=False,
     **attributes,
 ):
     """CF-1.8 dataset of fields on a grid.
@@ -136,7 +143,8 @@ def to_dataset(
     coordinates = _grid_coordinates(grid) | _time_coordinates(time, reference_time)
     if members:
         coordinates["realization"] = xr.Variable(
-            "realization", np.arange(sizes["realization"], dtype=np.int32),
+            "realization",
+            np.arange(sizes["realization"], dtype=np.int32),
             {"standard_name": "realization", "long_name": "ensemble member", "units": "1"},
         )
     dataset = xr.Dataset(variables, coordinates, _global_attributes(title, attributes))
@@ -176,23 +184,32 @@ def points_dataset(observations, grid, *, title, assimilated=None, equivalents=N
         if grid.epsg is not None:
             variables[name].encoding["grid_mapping"] = "crs"
     variables["kind"] = _along_obs(
-        observations.kind, np.int8, long_name="kind of observation",
-        flag_values=np.arange(len(KINDS), dtype=np.int8), flag_meanings=" ".join(KINDS),
+        observations.kind,
+        np.int8,
+        long_name="kind of observation",
+        flag_values=np.arange(len(KINDS), dtype=np.int8),
+        flag_meanings=" ".join(KINDS),
     )
     variables["group"] = _along_obs(
         observations.group, np.int32, long_name="group that shares a correlated error, 0 for none"
     )
     variables["flag"] = _along_obs(
-        observations.flag, np.int32, long_name="quality flags, 0 for good",
-        flag_masks=np.array(list(FLAGS.values()), np.int32), flag_meanings=" ".join(FLAGS),
+        observations.flag,
+        np.int32,
+        long_name="quality flags, 0 for good",
+        flag_masks=np.array(list(FLAGS.values()), np.int32),
+        flag_meanings=" ".join(FLAGS),
     )
     variables["span"] = _along_obs(
         observations.span, float, long_name="length of the averaging span", units="s"
     )
     if assimilated is not None:
         variables["assimilated"] = _along_obs(
-            assimilated, np.int8, long_name="whether the analysis used the observation",
-            flag_values=np.arange(2, dtype=np.int8), flag_meanings="not_used used",
+            assimilated,
+            np.int8,
+            long_name="whether the analysis used the observation",
+            flag_values=np.arange(2, dtype=np.int8),
+            flag_meanings="not_used used",
         )
     coordinates = _point_coordinates(observations, grid)
     attributes = _global_attributes(title, {"featureType": "point"} | attributes)
@@ -223,8 +240,10 @@ def _field(variable, field, dims, grid, staggered):
     if grid.epsg is not None:
         encoding["grid_mapping"] = "crs"
     return xr.Variable(
-        dims, np.where(mask, field, np.nan).astype(np.float32),
-        {key: text for key, text in described.items() if text is not None}, encoding,
+        dims,
+        np.where(mask, field, np.nan).astype(np.float32),
+        {key: text for key, text in described.items() if text is not None},
+        encoding,
     )
 
 
@@ -252,7 +271,8 @@ def _point_coordinates(observations, grid):
 
 def _place(axis, values, dim=None):
     attributes = {
-        "standard_name": f"projection_{axis}_coordinate", "long_name": f"{axis} of the grid",
+        "standard_name": f"projection_{axis}_coordinate",
+        "long_name": f"{axis} of the grid",
         "units": "m",
     }
     return xr.Variable(dim or axis, np.asarray(values, float), attributes)
@@ -282,17 +302,24 @@ def _time_coordinates(time, reference_time):
         start.attrs["standard_name"] = "forecast_reference_time"
         coordinates["forecast_reference_time"] = start
         lead = (np.asarray(time, np.int64) - reference_time) / HOUR
-        coordinates["forecast_period"] = xr.Variable(dims, lead, {
-            "standard_name": "forecast_period", "long_name": "time since the start of the forecast",
-            "units": "hours",
-        })
+        coordinates["forecast_period"] = xr.Variable(
+            dims,
+            lead,
+            {
+                "standard_name": "forecast_period",
+                "long_name": "time since the start of the forecast",
+                "units": "hours",
+            },
+        )
     return coordinates
 
 
 def _time(dims, seconds, long_name):
     attributes = {"standard_name": "time", "long_name": long_name}
     encoding = {
-        "units": "seconds since 2000-01-01 00:00:00", "calendar": "standard", "dtype": "f8",
+        "units": "seconds since 2000-01-01 00:00:00",
+        "calendar": "standard",
+        "dtype": "f8",
     }
     return xr.Variable(dims, to_datetime64(seconds), attributes, encoding)
 

@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from floecast.core.errors import InputError
-
 from floecast.core.atomic import replacing
+from floecast.core.errors import InputError
 
 _FORMAT = 1
 

@@ -54,11 +54,15 @@ def read_osisaf_drift(source, grid, start, end):
     if bounds.dtype.kind != "M" or (bounds - np.datetime64("2000-01-01", "s") != expected).any():
         source.refuse("time_bnds are not the 48 h that end at time, as expected of OSI-405")
     chosen = np.flatnonzero(source.period(stop - window, stop, start, end))
-    u, v = (
-        _velocity(source, name, dims, "km", 1e3 / window, chosen) for name in ("dX", "dY")
-    )
+    u, v = (_velocity(source, name, dims, "km", 1e3 / window, chosen) for name in ("dX", "dY"))
     return _on_grid(
-        source, grid, OSISAF_62KM, u, v, stop[chosen] - window // 2, window,
+        source,
+        grid,
+        OSISAF_62KM,
+        u,
+        v,
+        stop[chosen] - window // 2,
+        window,
         [error / window for error in OSISAF_ERROR],
     )
 
@@ -125,8 +129,16 @@ def _on_grid(source, grid, native, u, v, time, span, error):
     # Errors stay with their axis: those that differ belong to a grid with the axes of EPSG:3413.
     return Observations.concatenate(
         observations(
-            kind, value, std, x.ravel()[place], y.ravel()[place], time[record],
-            seen.cell[place], seen.weight[place], span=span, flag=flag,
+            kind,
+            value,
+            std,
+            x.ravel()[place],
+            y.ravel()[place],
+            time[record],
+            seen.cell[place],
+            seen.weight[place],
+            span=span,
+            flag=flag,
         )
         for kind, value, std in zip(("drift_u", "drift_v"), (u, v), error, strict=True)
     )

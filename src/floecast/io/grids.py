@@ -219,5 +219,6 @@ def _axis(values, name):
 
 def _edges(centres):
     middle = (centres[1:] + centres[:-1]) / 2
-    return np.concatenate([[1.5 * centres[0] - 0.5 * centres[1]], middle,
-                           [1.5 * centres[-1] - 0.5 * centres[-2]]])
+    return np.concatenate(
+        [[1.5 * centres[0] - 0.5 * centres[1]], middle, [1.5 * centres[-1] - 0.5 * centres[-2]]]
+    )

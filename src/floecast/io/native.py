@@ -110,15 +110,20 @@ def _axis(first, step, number):
 
 NSIDC_25KM = PolarGrid(
     "the NSIDC polar-stereographic grid of 25 km (EPSG:3411)",
-    EPSG_3411, _axis(-3837500.0, 25e3, 304), _axis(5837500.0, -25e3, 448),
+    EPSG_3411,
+    _axis(-3837500.0, 25e3, 304),
+    _axis(5837500.0, -25e3, 448),
 )
 OSISAF_62KM = PolarGrid(
     "the OSI SAF polar-stereographic grid of 62.5 km (EPSG:3411)",
-    EPSG_3411, _axis(-3750e3, 62.5e3, 119), _axis(5750e3, -62.5e3, 177),
+    EPSG_3411,
+    _axis(-3750e3, 62.5e3, 119),
+    _axis(5750e3, -62.5e3, 177),
 )
 # Geometry inferred from the data, which come without any: a fraction of a cell is uncertain.
 KIMURA_60KM = PolarGrid(
     "the polar-stereographic grid of 60 km of the Kimura drift (central meridian 0)",
     PolarStereographic(70.0, 0.0, EPSG_3411.semi_major, EPSG_3411.semi_minor),
-    _axis(4320e3, -60e3, 145), _axis(-4320e3, 60e3, 145),
+    _axis(4320e3, -60e3, 145),
+    _axis(-4320e3, 60e3, 145),
 )

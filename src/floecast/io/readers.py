@@ -8,8 +8,12 @@ from .satellite import concentration_field
 from .source import open_source
 
 __all__ = [
-    "concentration_field", "identify", "read_forcing", "read_observations",
-    "read_thickness_field", "read_wind_series",
+    "concentration_field",
+    "identify",
+    "read_forcing",
+    "read_observations",
+    "read_thickness_field",
+    "read_wind_series",
 ]
 
 
@@ -43,44 +47,74 @@ def _holds(*names):
 
 PRODUCTS = (
     Product(
-        "nsidc0081", "NSIDC-0081 daily concentration (icecon)",
-        "read_observations", _holds("icecon"), satellite.read_nsidc,
+        "nsidc0081",
+        "NSIDC-0081 daily concentration (icecon)",
+        "read_observations",
+        _holds("icecon"),
+        satellite.read_nsidc,
     ),
     Product(
-        "cryosat2_monthly", "CryoSat-2 monthly thickness cells (sit_m)",
-        "read_observations", _holds("sit_m"), satellite.read_cryosat,
+        "cryosat2_monthly",
+        "CryoSat-2 monthly thickness cells (sit_m)",
+        "read_observations",
+        _holds("sit_m"),
+        satellite.read_cryosat,
     ),
     Product(
-        "osisaf405", "OSI SAF OSI-405 drift (dX, dY)",
-        "read_observations", _holds("dX", "dY"), drift.read_osisaf_drift,
+        "osisaf405",
+        "OSI SAF OSI-405 drift (dX, dY)",
+        "read_observations",
+        _holds("dX", "dY"),
+        drift.read_osisaf_drift,
     ),
     Product(
-        "kimura", "Kimura AMSR2 drift (vx, vy)",
-        "read_observations", _holds("vx", "vy"), drift.read_kimura_drift,
+        "kimura",
+        "Kimura AMSR2 drift (vx, vy)",
+        "read_observations",
+        _holds("vx", "vy"),
+        drift.read_kimura_drift,
     ),
     Product(
-        "nextsim", "neXtSIM thickness (sit)",
-        "read_thickness_field", _holds("sit"), model_output.read_nextsim,
+        "nextsim",
+        "neXtSIM thickness (sit)",
+        "read_thickness_field",
+        _holds("sit"),
+        model_output.read_nextsim,
     ),
     Product(
-        "cs2smos_climatology", "CS2SMOS climatology (sit_mm)",
-        "read_thickness_field", _holds("sit_mm"), model_output.read_climatology,
+        "cs2smos_climatology",
+        "CS2SMOS climatology (sit_mm)",
+        "read_thickness_field",
+        _holds("sit_mm"),
+        model_output.read_climatology,
     ),
     Product(
-        "cs2smos", "CS2SMOS weekly analysis (analysis_sea_ice_thickness)",
-        "read_thickness_field", _holds("analysis_sea_ice_thickness"), model_output.read_cs2smos,
+        "cs2smos",
+        "CS2SMOS weekly analysis (analysis_sea_ice_thickness)",
+        "read_thickness_field",
+        _holds("analysis_sea_ice_thickness"),
+        model_output.read_cs2smos,
     ),
     Product(
-        "pressure_levels", "fields on pressure levels, without 10 m wind",
-        "", atmosphere.has_pressure_levels, None,
+        "pressure_levels",
+        "fields on pressure levels, without 10 m wind",
+        "",
+        atmosphere.has_pressure_levels,
+        None,
     ),
     Product(
-        "latlon_forcing", "surface weather on latitude and longitude (u10, v10, ...)",
-        "read_forcing", atmosphere.has_surface_fields, atmosphere.read_latlon_forcing,
+        "latlon_forcing",
+        "surface weather on latitude and longitude (u10, v10, ...)",
+        "read_forcing",
+        atmosphere.has_surface_fields,
+        atmosphere.read_latlon_forcing,
     ),
     Product(
-        "wind_series", "wind along time (u, v or wind_u, wind_v)",
-        "read_wind_series", atmosphere.has_wind_series, atmosphere.read_wind_series,
+        "wind_series",
+        "wind along time (u, v or wind_u, wind_v)",
+        "read_wind_series",
+        atmosphere.has_wind_series,
+        atmosphere.read_wind_series,
     ),
 )
 """The files that are known, in the order in which they are recognised."""

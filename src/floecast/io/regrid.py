@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from floecast.core.atomic import replacing
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.projection import rotate_to_grid
 
-from floecast.core.atomic import replacing
 from .grids import GridDefinition
 from .weights import bilinear, conservative, nearest
 
@@ -116,7 +116,14 @@ def regrid(field, source, target, *, method="conservative", mask=None, minimum_s
 
 
 def regrid_vector(
-    first, second, source, target, *, central_longitude=None, method="bilinear", mask=None,
+    first,
+    second,
+    source,
+    target,
+    *,
+    central_longitude=None,
+    method="bilinear",
+    mask=None,
     minimum_share=0.5,
 ):
     """Bring a vector field from one grid to another.
@@ -204,8 +211,14 @@ def weights(source, target, method):
         matrix = METHODS[method](source, target)
         try:
             with replacing(path) as partial, partial.open("wb") as file:
-                np.savez(file, format=_CACHE_FORMAT, data=matrix.data, indices=matrix.indices,
-                         indptr=matrix.indptr, shape=matrix.shape)
+                np.savez(
+                    file,
+                    format=_CACHE_FORMAT,
+                    data=matrix.data,
+                    indices=matrix.indices,
+                    indptr=matrix.indptr,
+                    shape=matrix.shape,
+                )
         except OSError as error:
             warnings.warn(f"regridding weights are not kept on disk: {error}", stacklevel=2)
     return Weights(matrix, source.shape, target.shape)

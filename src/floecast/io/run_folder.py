@@ -142,7 +142,9 @@ def read_manifest(folder):
         manifest = json.loads(file.read_text(encoding="utf-8"))
         manifest["config"], manifest["stages"]
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"{file} is not a manifest of a run; delete the folder to start anew") from None
+        raise InputError(
+            f"{file} is not a manifest of a run; delete the folder to start anew"
+        ) from None
     return manifest
 
 

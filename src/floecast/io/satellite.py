@@ -78,8 +78,16 @@ def read_nsidc(source, grid, start, end):
     if not value.size:
         source.refuse(f"no cell over the ocean of {grid.name} has a value, expected some")
     return observations(
-        "concentration", value, error, x.ravel()[place], y.ravel()[place], time,
-        seen.cell[place], seen.weight[place], span=DAY, flag=flag,
+        "concentration",
+        value,
+        error,
+        x.ravel()[place],
+        y.ravel()[place],
+        time,
+        seen.cell[place],
+        seen.weight[place],
+        span=DAY,
+        flag=flag,
     )
 
 
@@ -177,7 +185,9 @@ def _beside(mask):
     rows, columns = mask.shape
     around = [
         padded[row : row + rows, column : column + columns]
-        for row in range(3) for column in range(3) if (row, column) != (1, 1)
+        for row in range(3)
+        for column in range(3)
+        if (row, column) != (1, 1)
     ]
     return np.any(around, axis=0)
 
@@ -221,9 +231,16 @@ def read_cryosat(source, grid, start, end):
     if not kept.size:
         source.refuse(f"no cell lies over the ocean of {grid.name}, expected some")
     return observations(
-        "thickness", value[kept], THICKNESS_ERROR, x[kept], y[kept],
-        (month_begin + month_end)[kept] // 2, seen.cell[kept], seen.weight[kept],
-        span=(month_end - month_begin)[kept], group=block_group(x, y, month.astype(int))[kept],
+        "thickness",
+        value[kept],
+        THICKNESS_ERROR,
+        x[kept],
+        y[kept],
+        (month_begin + month_end)[kept] // 2,
+        seen.cell[kept],
+        seen.weight[kept],
+        span=(month_end - month_begin)[kept],
+        group=block_group(x, y, month.astype(int))[kept],
     )
 
 

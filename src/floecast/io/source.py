@@ -201,10 +201,13 @@ class Source:
 
     def listing(self):
         """Variables with their dimensions, for messages."""
-        return ", ".join(
-            f"{name}({', '.join(variable.dims)})"
-            for name, variable in list(self.dataset.variables.items())[:12]
-        ) or "no variable"
+        return (
+            ", ".join(
+                f"{name}({', '.join(variable.dims)})"
+                for name, variable in list(self.dataset.variables.items())[:12]
+            )
+            or "no variable"
+        )
 
 
 @contextmanager

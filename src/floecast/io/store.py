@@ -8,10 +8,9 @@ import xarray as xr
 import zarr
 from xarray.conventions import encode_cf_variable
 
+from floecast.core.atomic import replacing
 from floecast.core.calendar import to_datetime64, to_seconds
 from floecast.core.errors import InputError
-
-from floecast.core.atomic import replacing
 
 TIMES_PER_CHUNK = 16
 """In a Zarr store, so that a long trajectory makes few files."""

@@ -45,17 +45,17 @@ class Observations(eqx.Module):
         Bits of `FLAGS`; 0 is good.
     """
 
-    value: Float[np.ndarray, "p"]
-    error_std: Float[np.ndarray, "p"]
-    kind: Int[np.ndarray, "p"]
-    group: Int[np.ndarray, "p"]
-    x: Float[np.ndarray, "p"]
-    y: Float[np.ndarray, "p"]
-    time: Int[np.ndarray, "p"]
-    span: Int[np.ndarray, "p"]
+    value: Float[np.ndarray, " p"]
+    error_std: Float[np.ndarray, " p"]
+    kind: Int[np.ndarray, " p"]
+    group: Int[np.ndarray, " p"]
+    x: Float[np.ndarray, " p"]
+    y: Float[np.ndarray, " p"]
+    time: Int[np.ndarray, " p"]
+    span: Int[np.ndarray, " p"]
     cell: Int[np.ndarray, "p k"]
     weight: Float[np.ndarray, "p k"]
-    flag: Int[np.ndarray, "p"]
+    flag: Int[np.ndarray, " p"]
 
     @property
     def size(self):
@@ -98,8 +98,10 @@ class Observations(eqx.Module):
             return np.pad(field, ((0, 0), (0, width - field.shape[1])))
 
         return Observations(
-            **{name: np.concatenate([padded(name, part) for part in parts])
-               for name in parts[0]._arrays()}
+            **{
+                name: np.concatenate([padded(name, part) for part in parts])
+                for name in parts[0]._arrays()
+            }
         )
 
     def _arrays(self):
@@ -134,11 +136,17 @@ def observations(kind, value, error_std, x, y, time, cell, weight, *, span=0, gr
         return np.broadcast_to(np.asarray(field, dtype), value.shape).copy()
 
     made = Observations(
-        value=value, error_std=along(error_std, float), kind=along(KINDS.index(kind), np.int32),
-        group=along(group, np.int32), x=along(x, float), y=along(y, float),
-        time=along(time, np.int64), span=along(span, np.int64),
+        value=value,
+        error_std=along(error_std, float),
+        kind=along(KINDS.index(kind), np.int32),
+        group=along(group, np.int32),
+        x=along(x, float),
+        y=along(y, float),
+        time=along(time, np.int64),
+        span=along(span, np.int64),
         cell=np.asarray(cell, np.int32).reshape(value.size, -1),
-        weight=np.asarray(weight, float).reshape(value.size, -1), flag=along(flag, np.int32),
+        weight=np.asarray(weight, float).reshape(value.size, -1),
+        flag=along(flag, np.int32),
     )
     if not np.isfinite(made.value).all():
         raise InputError(f"{np.sum(~np.isfinite(made.value))} {kind} values are not finite")

@@ -99,7 +99,8 @@ def check_departure(observations, equivalents, *, factor=4.0):
     equivalents = np.asarray(equivalents, float)
     if equivalents.shape[1:] != (observations.size,):
         raise InputError(
-            f"equivalents have shape {equivalents.shape}, there are {observations.size} observations"
+            f"equivalents have shape {equivalents.shape}; expected one for each of "
+            f"{observations.size} observations"
         )
     finite = np.isfinite(equivalents)
     count = np.maximum(finite.sum(axis=0), 2)
@@ -130,7 +131,8 @@ def summary(observations):
         flag = np.asarray(observations.flag)[np.asarray(observations.kind) == kind]
         if flag.size:
             counts = {reason: int(np.sum((flag & bit) > 0)) for reason, bit in FLAGS.items()}
-            rows.append({"kind": name, "total": flag.size, "good": int(np.sum(flag == 0)), **counts})
+            good = int(np.sum(flag == 0))
+            rows.append({"kind": name, "total": flag.size, "good": good, **counts})
     return rows
 
 

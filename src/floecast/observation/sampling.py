@@ -62,8 +62,15 @@ def sample_concentration(key, truth, grid, time, *, footprint=50e3, every=1):
     seen = footprints(grid, x, y, footprint)
     keep = seen.ocean_share >= LEAST_OCEAN_SHARE
     sampled = observations(
-        "concentration", np.zeros(keep.sum()), 1.0, x[keep], y[keep], time,
-        seen.cell[keep], seen.weight[keep], span=DAY,
+        "concentration",
+        np.zeros(keep.sum()),
+        1.0,
+        x[keep],
+        y[keep],
+        time,
+        seen.cell[keep],
+        seen.weight[keep],
+        span=DAY,
     )
     true = np.asarray(observe(truth, sampled))
     noise = np.asarray(jax.random.normal(key, true.shape))
@@ -121,8 +128,16 @@ def sample_thickness(
     rows, columns = np.divmod(cell, grid.shape[1])
     x, y = grid.x[columns], grid.y[rows]
     sampled = observations(
-        "thickness", np.zeros(cell.size), error, x, y, time, cell[:, None], np.ones((cell.size, 1)),
-        span=days * DAY, group=block_group(x, y, time // (days * DAY)),
+        "thickness",
+        np.zeros(cell.size),
+        error,
+        x,
+        y,
+        time,
+        cell[:, None],
+        np.ones((cell.size, 1)),
+        span=days * DAY,
+        group=block_group(x, y, time // (days * DAY)),
     )
     groups, member = np.unique(sampled.group, return_inverse=True)
     common = np.asarray(jax.random.normal(named_key(key, "shared"), groups.shape))[member]

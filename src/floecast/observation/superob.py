@@ -55,8 +55,15 @@ def superobservations(observations, grid, *, correlation=0.5):
     np.minimum.at(group, member, good.group)
     row, column = np.divmod(cell, grid.shape[1])
     return Observations(
-        value=total(good.value) / count, error_std=np.sqrt(variance) / count,
-        kind=kind.astype(np.int32), group=group, x=grid.x[column], y=grid.y[row],
-        time=time, span=span, cell=cell[:, None].astype(np.int32),
-        weight=np.ones((cell.size, 1)), flag=np.zeros(cell.size, np.int32),
+        value=total(good.value) / count,
+        error_std=np.sqrt(variance) / count,
+        kind=kind.astype(np.int32),
+        group=group,
+        x=grid.x[column],
+        y=grid.y[row],
+        time=time,
+        span=span,
+        cell=cell[:, None].astype(np.int32),
+        weight=np.ones((cell.size, 1)),
+        flag=np.zeros(cell.size, np.int32),
     )

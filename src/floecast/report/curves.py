@@ -24,12 +24,17 @@ OTHERS = (("#0f8a8a", "--", "p"), ("#b0478f", "-.", "*"), ("#7a6a00", ":", "h"))
 """Colour, dash and marker of systems with other names, in turn."""
 
 SCORES = {
-    "rmse": ("RMSE", None), "bias": ("bias", None), "mae": ("mean absolute error", None),
-    "crps": ("CRPS", None), "correlation": ("correlation", "1"),
-    "iiee": ("ice-edge error (IIEE)", "1000 km²"), "overestimate": ("ice too much", "1000 km²"),
+    "rmse": ("RMSE", None),
+    "bias": ("bias", None),
+    "mae": ("mean absolute error", None),
+    "crps": ("CRPS", None),
+    "correlation": ("correlation", "1"),
+    "iiee": ("ice-edge error (IIEE)", "1000 km²"),
+    "overestimate": ("ice too much", "1000 km²"),
     "underestimate": ("ice too little", "1000 km²"),
     "absolute_extent_error": ("extent error", "1000 km²"),
-    "misplacement": ("misplaced ice", "1000 km²"), "displacement": ("edge displacement", "km"),
+    "misplacement": ("misplaced ice", "1000 km²"),
+    "displacement": ("edge displacement", "km"),
     "sps": ("spatial probability score", "1000 km²"),
     "spread_skill": ("spread over RMSE", "1"),
     "consistency": ("squared misfit over expected", "1"),
@@ -76,8 +81,16 @@ def score_curves(rows, variable, score):
             [(row.lead_hours / 24, row.value, row.low, row.high) for row in own]
         ).T
         axes.fill_between(days, low, high, color=colour, alpha=0.13, lw=0)
-        axes.plot(days, value, color=colour, ls=dash, marker=marker, ms=5,
-                  lw=2.6 if name == "forecast" else 1.7, label=name)
+        axes.plot(
+            days,
+            value,
+            color=colour,
+            ls=dash,
+            marker=marker,
+            ms=5,
+            lw=2.6 if name == "forecast" else 1.7,
+            label=name,
+        )
     if score in TARGETS:
         axes.axhline(TARGETS[score], color="#1d2a33", lw=1)
     elif score != "correlation":
@@ -85,8 +98,9 @@ def score_curves(rows, variable, score):
     axes.set_xlabel("lead [days]")
     axes.set_ylabel(_with_unit(score_label(score), score_unit(variable, score)))
     axes.set_title(f"{variable.replace('_', ' ').capitalize()}: {score_label(score)}", loc="left")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2, frameon=False,
-                fontsize=12.5)
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2, frameon=False, fontsize=12.5
+    )
     return _finish(figure)
 
 
@@ -115,8 +129,9 @@ def consistency_curves(title, unit, series):
     axes.set_xlabel(_with_unit("expected misfit", unit))
     axes.set_ylabel(_with_unit("actual misfit (RMS)", unit))
     axes.set_title(title, loc="left")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2, frameon=False,
-                fontsize=12.5)
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2, frameon=False, fontsize=12.5
+    )
     return _finish(figure)
 
 

@@ -19,9 +19,16 @@ from floecast.core.projection import EPSG_3413
 from floecast.core.variables import ICE_EDGE
 
 STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 13.5, "axes.titlesize": 14.5, "figure.dpi": 100,
-    "axes.edgecolor": "#5b6770", "axes.labelcolor": "#1d2a33", "text.color": "#1d2a33",
-    "xtick.color": "#1d2a33", "ytick.color": "#1d2a33", "axes.linewidth": 0.8,
+    "font.family": "DejaVu Sans",
+    "font.size": 13.5,
+    "axes.titlesize": 14.5,
+    "figure.dpi": 100,
+    "axes.edgecolor": "#5b6770",
+    "axes.labelcolor": "#1d2a33",
+    "text.color": "#1d2a33",
+    "xtick.color": "#1d2a33",
+    "ytick.color": "#1d2a33",
+    "axes.linewidth": 0.8,
 }
 LAND, COAST, OUTSIDE = "#d9d4c8", "#6b665c", "#e9ecee"
 PALETTE_COLOURS = 64
@@ -170,8 +177,12 @@ class FieldMap:
         )
         empty = np.full((len(plane.y), len(plane.x)), np.nan)
         self._image = self._axes.imshow(
-            empty, origin="lower", extent=plane.extent, interpolation="nearest",
-            cmap=scale.colours.resampled(scale.steps), norm=Normalize(scale.lower, scale.upper),
+            empty,
+            origin="lower",
+            extent=plane.extent,
+            interpolation="nearest",
+            cmap=scale.colours.resampled(scale.steps),
+            norm=Normalize(scale.lower, scale.upper),
             zorder=1,
         )
         if plane.polar:
@@ -179,10 +190,10 @@ class FieldMap:
             _draw_graticule(self._axes, plane.window)
         self._axes.set(xlim=plane.window[:2], ylim=plane.window[2:], xticks=[], yticks=[])
         bar = self._figure.colorbar(
-            self._image, orientation="horizontal", extend=scale.extend,
-            cax=self._figure.add_axes(
-                (0.6 / width, 1 - 7.05 / height, 5.2 / width, 0.18 / height)
-            ),
+            self._image,
+            orientation="horizontal",
+            extend=scale.extend,
+            cax=self._figure.add_axes((0.6 / width, 1 - 7.05 / height, 5.2 / width, 0.18 / height)),
         )
         bar.set_label(scale.label, labelpad=2)
         bar.outline.set_linewidth(0.6)
@@ -192,8 +203,14 @@ class FieldMap:
             self._axes.plot(x, y, ms=2.6, mew=0.6, zorder=6, **look)
             handles.append(Line2D([], [], ms=7, label=label, **look))
         self._figure.legend(
-            handles=handles, loc="lower center", ncols=3, frameon=False, fontsize=12.5,
-            handlelength=2.6, columnspacing=1.4, borderaxespad=0.1,
+            handles=handles,
+            loc="lower center",
+            ncols=3,
+            frameon=False,
+            fontsize=12.5,
+            handlelength=2.6,
+            columnspacing=1.4,
+            borderaxespad=0.1,
         )
 
     def draw(self, field, title, *, edges=(), drift=None):
@@ -218,22 +235,39 @@ class FieldMap:
             artist.remove()
         self._image.set_data(field)
         self._axes.set_title(title, pad=8)
-        self._moving = [self._edge(line, concentration) for line, concentration in edges
-                        if _has_edge(concentration)]
+        self._moving = [
+            self._edge(line, concentration)
+            for line, concentration in edges
+            if _has_edge(concentration)
+        ]
         if drift is not None:
             self._moving += self._arrows(*drift)
         if not np.isfinite(field).any():
-            self._moving.append(self._axes.text(
-                0.5, 0.55, "no data for this time", transform=self._axes.transAxes, ha="center",
-                zorder=9, fontsize=15, bbox={"facecolor": "white", "edgecolor": "none", "pad": 6},
-            ))
+            self._moving.append(
+                self._axes.text(
+                    0.5,
+                    0.55,
+                    "no data for this time",
+                    transform=self._axes.transAxes,
+                    ha="center",
+                    zorder=9,
+                    fontsize=15,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 6},
+                )
+            )
         self._figure.canvas.draw()
         return png(self._figure)
 
     def _edge(self, line, concentration):
         return self._axes.contour(
-            self._plane.x, self._plane.y, np.ma.masked_invalid(concentration), [ICE_EDGE],
-            colors=[line.colour], linestyles=[line.dash], linewidths=line.width, zorder=5,
+            self._plane.x,
+            self._plane.y,
+            np.ma.masked_invalid(concentration),
+            [ICE_EDGE],
+            colors=[line.colour],
+            linestyles=[line.dash],
+            linewidths=line.width,
+            zorder=5,
             path_effects=_casing(line),
         )
 
@@ -242,14 +276,28 @@ class FieldMap:
         step = max(1, round(300e3 / (self._plane.x[1] - self._plane.x[0])))
         part = (slice(step // 2, None, step),) * 2
         arrows = self._axes.quiver(
-            self._plane.x[part[1]], self._plane.y[part[0]],
-            np.ma.masked_invalid(u[part]), np.ma.masked_invalid(v[part]),
-            angles="xy", scale_units="xy", scale=speed / 360e3, width=0.0032,
-            color="#0b1d26", zorder=6, path_effects=[withStroke(linewidth=1.6, foreground="white")],
+            self._plane.x[part[1]],
+            self._plane.y[part[0]],
+            np.ma.masked_invalid(u[part]),
+            np.ma.masked_invalid(v[part]),
+            angles="xy",
+            scale_units="xy",
+            scale=speed / 360e3,
+            width=0.0032,
+            color="#0b1d26",
+            zorder=6,
+            path_effects=[withStroke(linewidth=1.6, foreground="white")],
         )
         key = self._axes.quiverkey(
-            arrows, 0.75, -0.128, speed, f"drift {speed:g} m/s", labelpos="E",
-            coordinates="axes", labelsep=0.08, fontproperties={"size": 12.5},
+            arrows,
+            0.75,
+            -0.128,
+            speed,
+            f"drift {speed:g} m/s",
+            labelpos="E",
+            coordinates="axes",
+            labelsep=0.08,
+            fontproperties={"size": 12.5},
         )
         return [arrows, key]
 
@@ -261,7 +309,12 @@ def _casing(line):
 
 def _handle(line):
     return Line2D(
-        [], [], color=line.colour, ls=line.dash, lw=line.width, label=line.label,
+        [],
+        [],
+        color=line.colour,
+        ls=line.dash,
+        lw=line.width,
+        label=line.label,
         path_effects=_casing(line),
     )
 
@@ -276,8 +329,12 @@ def _draw_land(axes):
     lines = np.split(np.column_stack([x, y]), gaps)
     axes.add_collection(PolyCollection(land_polygons(), facecolors=LAND, zorder=3), autolim=False)
     axes.add_collection(
-        LineCollection([line[np.isfinite(line[:, 0])] for line in lines], colors=COAST,
-                       linewidths=0.6, zorder=4),
+        LineCollection(
+            [line[np.isfinite(line[:, 0])] for line in lines],
+            colors=COAST,
+            linewidths=0.6,
+            zorder=4,
+        ),
         autolim=False,
     )
 
@@ -286,10 +343,14 @@ def _draw_graticule(axes, window):
     """Parallels every 10 degrees and meridians every 30, faint, with small labels."""
     halo = [withStroke(linewidth=2.2, foreground="white", alpha=0.8)]
     turn = np.linspace(-180, 180, 181)
-    lines = [np.column_stack(EPSG_3413.forward(np.full_like(turn, degree), turn))
-             for degree in range(30, 90, 10)]
-    lines += [np.column_stack(EPSG_3413.forward(np.array([80.0, 25.0]), np.full(2, degree)))
-              for degree in range(-180, 180, 30)]
+    lines = [
+        np.column_stack(EPSG_3413.forward(np.full_like(turn, degree), turn))
+        for degree in range(30, 90, 10)
+    ]
+    lines += [
+        np.column_stack(EPSG_3413.forward(np.array([80.0, 25.0]), np.full(2, degree)))
+        for degree in range(-180, 180, 30)
+    ]
     axes.add_collection(
         LineCollection(lines, colors="#7d8a93", linewidths=0.5, alpha=0.55, zorder=4.5),
         autolim=False,
@@ -299,16 +360,27 @@ def _draw_graticule(axes, window):
 
     def write(x, y, text):
         if west + inset < x < east - inset and south + inset < y < north - inset:
-            axes.text(x, y, text, fontsize=10, color="#3f4a52", ha="center", va="center",
-                      path_effects=halo, zorder=7, clip_on=True)
+            axes.text(
+                x,
+                y,
+                text,
+                fontsize=10,
+                color="#3f4a52",
+                ha="center",
+                va="center",
+                path_effects=halo,
+                zorder=7,
+                clip_on=True,
+            )
 
     for degree in (50, 60, 70, 80):
         write(*EPSG_3413.forward(degree, 105.0), f"{degree}°N")
     for degree in range(-180, 180, 30):
         x, y = EPSG_3413.forward(60.0, degree)
         sides = ((x, east if x > 0 else west), (y, north if y > 0 else south))
-        reach = min((side - np.sign(part) * 2.2 * inset) / part
-                    for part, side in sides if abs(part) > 1)
+        reach = min(
+            (side - np.sign(part) * 2.2 * inset) / part for part, side in sides if abs(part) > 1
+        )
         write(reach * x, reach * y, _meridian(degree))
 
 

@@ -35,14 +35,18 @@ def write_report(folder):
     contents = read_contents(folder)
     with style():
         shown = _pictures(contents)
-    html = _environment().get_template("report.html.j2").render(
-        contents=contents,
-        manifest=contents.manifest,
-        verdict=summary.verdict(contents),
-        tables=_tables(contents.scores),
-        scorecard=summary.scorecard_rows(contents.scores),
-        config=json.dumps(contents.manifest["config"], indent=2, ensure_ascii=False),
-        **shown,
+    html = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            contents=contents,
+            manifest=contents.manifest,
+            verdict=summary.verdict(contents),
+            tables=_tables(contents.scores),
+            scorecard=summary.scorecard_rows(contents.scores),
+            config=json.dumps(contents.manifest["config"], indent=2, ensure_ascii=False),
+            **shown,
+        )
     )
     with replacing(folder / "figures") as figures:
         figures.mkdir()
@@ -81,8 +85,11 @@ def _tables(card):
 
 def _environment():
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("floecast.report", "assets"), autoescape=True,
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.PackageLoader("floecast.report", "assets"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["data_uri"] = _data_uri
     environment.filters["megabytes"] = lambda size: f"{size / 1e6:,.1f} MB"

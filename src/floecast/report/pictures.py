@@ -83,12 +83,16 @@ def analysis_maps(contents):
     for name, scale in scales.items():
         png = FieldMap(plane, scale, (line,)).draw(
             _shown(analysis[name].values, name, concentration),
-            f"Analysed {name}, {contents.issued}", edges=((line, concentration),),
+            f"Analysed {name}, {contents.issued}",
+            edges=((line, concentration),),
         )
-        pictures.append(Picture(
-            f"analysis_{name}", png,
-            f"Map of the analysed sea-ice {name} at {contents.issued} with the 15 % ice edge.",
-        ))
+        pictures.append(
+            Picture(
+                f"analysis_{name}",
+                png,
+                f"Map of the analysed sea-ice {name} at {contents.issued} with the 15 % ice edge.",
+            )
+        )
     return pictures
 
 
@@ -117,12 +121,16 @@ def increment_maps(contents):
             increment, f"Change of {name}, {contents.issued}", edges=((line, concentration),)
         )
         largest = np.nanmax(np.abs(increment), initial=0.0)
-        pictures.append(Picture(
-            f"increment_{name}", png,
-            f"Map of analysis minus background of the {name}; the greatest change is "
-            f"{summary.number(float(largest))} {unit}".rstrip() + ".",
-            caption,
-        ))
+        pictures.append(
+            Picture(
+                f"increment_{name}",
+                png,
+                f"Map of analysis minus background of the {name}; the greatest change is "
+                f"{summary.number(float(largest))} {unit}".rstrip()
+                + ".",
+                caption,
+            )
+        )
     return pictures
 
 
@@ -137,20 +145,42 @@ def films(contents):
     ]
     if "thickness" in forecast:
         thickness = forecast["thickness"].values
-        fields.append(("thickness", "Thickness and drift", thickness, positive_scale(
-            "ice thickness [m]", thickness, cmocean.cm.dense)))
+        fields.append(
+            (
+                "thickness",
+                "Thickness and drift",
+                thickness,
+                positive_scale("ice thickness [m]", thickness, cmocean.cm.dense),
+            )
+        )
     if "probability_of_ice" in forecast:
-        fields.append((
-            "probability", "Probability of ice", forecast["probability_of_ice"].values,
-            fraction_scale("share of members with more than 15 % ice", cmocean.cm.deep_r),
-        ))
+        fields.append(
+            (
+                "probability",
+                "Probability of ice",
+                forecast["probability_of_ice"].values,
+                fraction_scale("share of members with more than 15 % ice", cmocean.cm.deep_r),
+            )
+        )
     if "concentration_spread" in forecast:
         spread = forecast["concentration_spread"].values
-        fields.append(("spread", "Spread", spread, positive_scale(
-            "spread of the concentration", spread, cmocean.cm.tempo)))
+        fields.append(
+            (
+                "spread",
+                "Spread",
+                spread,
+                positive_scale("spread of the concentration", spread, cmocean.cm.tempo),
+            )
+        )
     if truth is not None and np.isfinite(truth).any():
-        fields.append(("truth", f"{word.capitalize()} concentration", truth,
-                       fraction_scale(f"{word} ice concentration")))
+        fields.append(
+            (
+                "truth",
+                f"{word.capitalize()} concentration",
+                truth,
+                fraction_scale(f"{word} ice concentration"),
+            )
+        )
     everything = [concentration] if truth is None else [concentration, truth]
     covered = np.nan_to_num(np.stack(everything)).max(axis=(0, 1))
     plane = _plane(contents, covered)
@@ -169,11 +199,14 @@ def curves(contents):
     for variable, score, region, rows in summary.score_groups(contents.scores):
         label = f"{score_label(score)} of the {variable.replace('_', ' ')}"
         group = spread if score == "spread_skill" else pictures
-        group.append(Picture(
-            f"score_{variable}_{score}", score_curves(rows, variable, score),
-            f"{label} against lead time, one line for each system; numbers in the scorecard.",
-            f"Region: {summary.region_text(region)}. Shaded: intervals of the scorecard.",
-        ))
+        group.append(
+            Picture(
+                f"score_{variable}_{score}",
+                score_curves(rows, variable, score),
+                f"{label} against lead time, one line for each system; numbers in the scorecard.",
+                f"Region: {summary.region_text(region)}. Shaded: intervals of the scorecard.",
+            )
+        )
     return pictures[:MAIN_CURVES], pictures[MAIN_CURVES:], spread
 
 
@@ -195,13 +228,15 @@ def consistency(contents):
             series["analysis, withheld only"] = _misfit(data, "analysis", withheld)
         if series:
             name = kind.replace("_", " ")
-            pictures.append(Picture(
-                f"consistency_{kind}",
-                consistency_curves(f"{name.capitalize()} observations", units[kind], series),
-                f"Actual against expected misfit of the {name} observations.",
-                f"{int(used.sum()):,} observations in classes of expected misfit. "
-                "Above the line the ensemble is too sure, below it too unsure.",
-            ))
+            pictures.append(
+                Picture(
+                    f"consistency_{kind}",
+                    consistency_curves(f"{name.capitalize()} observations", units[kind], series),
+                    f"Actual against expected misfit of the {name} observations.",
+                    f"{int(used.sum()):,} observations in classes of expected misfit. "
+                    "Above the line the ensemble is too sure, below it too unsure.",
+                )
+            )
     return pictures
 
 
@@ -219,11 +254,18 @@ def _film(contents, plane, truth, key, label, fields, scale):
         if truth is not None:
             edges.insert(1, (true_edge, truth[index]))
         png = drawing.draw(
-            _shown(fields[index], key, concentration[index]), f"{label}, +{lead} h, {valid}",
-            edges=edges, drift=drift and (drift[0][index], drift[1][index], drift[2]),
+            _shown(fields[index], key, concentration[index]),
+            f"{label}, +{lead} h, {valid}",
+            edges=edges,
+            drift=drift and (drift[0][index], drift[1][index], drift[2]),
         )
-        frames.append(Picture(f"forecast_{key}_{lead:03d}h", png,
-                              f"Map: {label.lower()}, {lead} hours ahead, valid {valid}."))
+        frames.append(
+            Picture(
+                f"forecast_{key}_{lead:03d}h",
+                png,
+                f"Map: {label.lower()}, {lead} hours ahead, valid {valid}.",
+            )
+        )
     return Film(key, label, frames)
 
 
@@ -261,12 +303,15 @@ def _places(observations):
     thickness = observations["kind"].values == KINDS.index("thickness")
     assimilated = _assimilated(observations)
     marks = []
-    for label, colour, chosen in (("assimilated", "#111111", assimilated),
-                                  ("withheld", "#ffffff", ~assimilated)):
+    for label, colour, chosen in (
+        ("assimilated", "#111111", assimilated),
+        ("withheld", "#ffffff", ~assimilated),
+    ):
         chosen = chosen & thickness & (observations["flag"].values == 0)
         if chosen.any():
-            marks.append((label, colour, observations["x"].values[chosen],
-                          observations["y"].values[chosen]))
+            marks.append(
+                (label, colour, observations["x"].values[chosen], observations["y"].values[chosen])
+            )
     return tuple(marks)
 
 

@@ -55,13 +55,21 @@ def analysis_table(card):
     """Thickness errors of analysis, background and climatology; None where there are none."""
     start = card.select(variable="thickness", lead_hours=0.0)
     start = start.select(region=main_region(start.select(system="analysis")))
-    names = [name for name in ("analysis", "background", "climatology")
-             if len(start.select(system=name, score="rmse"))]
+    names = [
+        name
+        for name in ("analysis", "background", "climatology")
+        if len(start.select(system=name, score="rmse"))
+    ]
     if "analysis" not in names:
         return None
     rows = [
-        (name, *(_cell(start.select(system=name, score=score).rows, score == "bias")
-                               for score in ("rmse", "bias")))
+        (
+            name,
+            *(
+                _cell(start.select(system=name, score=score).rows, score == "bias")
+                for score in ("rmse", "bias")
+            ),
+        )
         for name in names
     ]
     region = start.rows[0].region
@@ -123,15 +131,22 @@ def score_groups(card):
     groups = []
     pairs = {(row.variable, row.score) for row in card.rows}
     for variable, score in sorted(pairs, key=_importance):
-        rows = [row for row in card.select(variable=variable, score=score).rows
-                if math.isfinite(row.value)]
-        leads_of = {region: {row.lead_hours for row in rows if row.region == region}
-                    for region in {row.region for row in rows}}
-        regions = [region for region in (*REGIONS, *sorted(leads_of))
-                   if len(leads_of.get(region, ())) > 1]
+        rows = [
+            row
+            for row in card.select(variable=variable, score=score).rows
+            if math.isfinite(row.value)
+        ]
+        leads_of = {
+            region: {row.lead_hours for row in rows if row.region == region}
+            for region in {row.region for row in rows}
+        }
+        regions = [
+            region for region in (*REGIONS, *sorted(leads_of)) if len(leads_of.get(region, ())) > 1
+        ]
         if regions:
-            groups.append((variable, score, regions[0],
-                           [row for row in rows if row.region == regions[0]]))
+            groups.append(
+                (variable, score, regions[0], [row for row in rows if row.region == regions[0]])
+            )
     return groups
 
 
@@ -142,7 +157,8 @@ def _importance(pair):
     return (
         scores.index(score) if score in scores else len(scores),
         variables.index(variable) if variable in variables else len(variables),
-        variable, score,
+        variable,
+        score,
     )
 
 
@@ -151,8 +167,11 @@ def _pairs(card, score):
     card = card.select(variable="concentration", score=score)
     card = card.select(region=main_region(card.select(system="forecast")))
     references = {row.lead_hours: row for row in card.select(system="persistence").rows}
-    return [(row.lead_hours, row, references.get(row.lead_hours))
-            for row in card.select(system="forecast").rows if row.lead_hours > 0]
+    return [
+        (row.lead_hours, row, references.get(row.lead_hours))
+        for row in card.select(system="forecast").rows
+        if row.lead_hours > 0
+    ]
 
 
 def _cell(rows, signed=False):
@@ -188,11 +207,27 @@ def region_text(region):
 def scorecard_rows(card):
     """All rows as text: system, variable, score, region, lead, value, interval, number."""
     order = {name: index for index, name in enumerate(SYSTEMS)}
-    rows = sorted(card.rows, key=lambda row: (
-        row.variable, row.score, row.region, row.lead_hours, order.get(row.system, 99), row.system
-    ))
+    rows = sorted(
+        card.rows,
+        key=lambda row: (
+            row.variable,
+            row.score,
+            row.region,
+            row.lead_hours,
+            order.get(row.system, 99),
+            row.system,
+        ),
+    )
     return [
-        (row.variable, score_label(row.score), row.region, f"{row.lead_hours / 24:g} d",
-         row.system, _cell([row]), score_unit(row.variable, row.score), f"{row.n:,}")
+        (
+            row.variable,
+            score_label(row.score),
+            row.region,
+            f"{row.lead_hours / 24:g} d",
+            row.system,
+            _cell([row]),
+            score_unit(row.variable, row.score),
+            f"{row.n:,}",
+        )
         for row in rows
     ]

@@ -71,8 +71,8 @@ class SimpleFreezing(AbstractThermodynamics):
     in the step, and closes the part ``1 - exp(-g / h0)`` of it; a gain melts ice. All heat is used
     at once, as long as there is ice to melt: ``rho L`` times the change of ice volume equals the
     budget above. If the volume over the ice shrinks to the fraction r, its area shrinks to
-    ``2 r / (1 + r)``: Hibler's half for a small loss, and none where nothing is left. Snow on that
-    area falls into the sea.
+    ``2 r / (1 + r)``: Hibler's half for a small loss, and none where nothing is left. Snow on the
+    area that goes falls into the sea.
 
     References
     ----------
@@ -124,16 +124,18 @@ class SimpleFreezing(AbstractThermodynamics):
         snow_melt = jnp.minimum(snow, from_air / _SNOW_HEAT)
         heat = from_air - snow_melt * _SNOW_HEAT + from_ocean
         grown = self._growth(state, air, dt)
-        volume, left = _lose(state.ice_volume + grown, heat / _ICE_HEAT, state.ice_volume)
+        volume = jnp.maximum(state.ice_volume + grown - heat / _ICE_HEAT, 0.0)
+        left = _fraction(volume, state.ice_volume)
         area_left = 2.0 * left / (1.0 + left)
 
         frozen = jnp.maximum(water_loss, 0.0) * dt / _ICE_HEAT
         covered = concentration * area_left
-        covered = 1.0 - (1.0 - covered) * jnp.exp(-frozen / self.closing_thickness)
+        covered = covered - (1.0 - covered) * jnp.expm1(-frozen / self.closing_thickness)
         volume = volume + open_water * frozen
-        covered = jnp.clip(covered, volume / THICK, jnp.minimum(volume / THIN, 1.0))
+        gathered = jnp.clip(covered, volume / THICK, jnp.minimum(volume / THIN, 1.0))
+        area_kept = _fraction(gathered, covered)
         snow = (snow - snow_melt) * area_left + concentration * snowfall * dt / SNOW_DENSITY
-        return covered, volume, jnp.where(volume > 0, snow, 0.0)
+        return gathered, volume, jnp.where(volume > 0, snow * area_kept, 0.0)
 
     def _growth(self, state, air, dt):
         """Ice volume that freezes to the bottom of the ice, per area of the cell [m]."""
@@ -149,11 +151,10 @@ class SimpleFreezing(AbstractThermodynamics):
         return state.concentration * square / (whole + jnp.sqrt(whole**2 + square))
 
 
-def _lose(volume, loss, before):
-    """What is left of a volume, and the fraction, at most 1, that this is of the one before."""
-    after = jnp.maximum(volume - loss, 0.0)
-    ice = before > 1e-10
-    return after, jnp.where(ice, jnp.minimum(after / jnp.where(ice, before, 1.0), 1.0), 1.0)
+def _fraction(after, before):
+    """Fraction of something that is left, at most 1; 1 where there was next to nothing."""
+    some = before > 1e-10
+    return jnp.where(some, jnp.minimum(after / jnp.where(some, before, 1.0), 1.0), 1.0)
 
 
 def climatological_snowfall(time):

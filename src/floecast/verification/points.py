@@ -1,4 +1,4 @@
-"""Score estimates at the places of observations, such as thickness cells kept out of an analysis."""
+"""Score estimates at the places of observations, such as cells kept out of an analysis."""
 
 import numpy as np
 
@@ -87,4 +87,3 @@ def score_points(
                 Row(name, variable, score, region, float(lead_hours), *interval, observed.size)
             )
     return rows
-

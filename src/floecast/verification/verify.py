@@ -10,8 +10,13 @@ from floecast.verification.scorecard import Scorecard
 from floecast.verification.systems import score_systems
 
 EDGE_SCORES = {
-    "iiee", "overestimate", "underestimate", "absolute_extent_error", "misplacement",
-    "displacement", "sps",
+    "iiee",
+    "overestimate",
+    "underestimate",
+    "absolute_extent_error",
+    "misplacement",
+    "displacement",
+    "sps",
 }
 BASELINES = ("persistence", "climatology")
 

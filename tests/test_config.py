@@ -17,14 +17,16 @@ def test_examples_are_valid_and_survive_a_round_trip(example):
 
 
 def test_overrides_reach_nested_keys():
-    config = load_config(EXAMPLES / "twin.yaml", ["analysis.half_width_km=250", "grid=arctic100"])
-    assert config.analysis.half_width_km == 250 and config.grid == "arctic100"
+    config = load_config(
+        EXAMPLES / "twin.yaml", ["analysis.thickness_half_width_km=250", "grid=arctic100"]
+    )
+    assert config.analysis.thickness_half_width_km == 250 and config.grid == "arctic100"
 
 
 @pytest.mark.parametrize(
     ("override", "named"),
     [
-        ("analysis.half_with_km=250", "analysis.half_with_km"),
+        ("analysis.thickness_half_with_km=250", "analysis.thickness_half_with_km"),
         ("grid=arctic10", "grid"),
         ("forecast.days=0", "forecast.days"),
         ("forecast.days=many", "forecast.days"),

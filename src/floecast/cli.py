@@ -177,10 +177,11 @@ def cite():
 
 def _run(config, data, out, override, as_json, until):
     from floecast.config import load_config
+
+    resolved = load_config(config, override or ())
     from floecast.experiment import run
     from floecast.progress import progress_for
 
-    resolved = load_config(config, override or ())
     with progress_for(sys.stderr) as progress:
         folder = run(resolved, data=data, out=out, until=until, progress=progress)
     last = folder.file("report.html") if until == "report" else folder.path

@@ -68,7 +68,7 @@ class EnsembleSection(Section):
     displacement_km: Positive = Field(75.0, description="of the ice from its true place [km]")
     displacement_length_km: Positive = Field(200.0, description="correlation length [km]")
     thickness_floor: Positive = Field(0.1, description="thickness error of thin ice [m]")
-    thickness_share: Fraction = Field(0.25, description="thickness error over thickness [1]")
+    thickness_share: Fraction = Field(0.1, description="thickness error over thickness [1]")
     thickness_lengths_km: tuple[Positive, ...] = Field(
         (120.0, 350.0), min_length=1, description="correlation lengths, of equal variance [km]"
     )
@@ -99,11 +99,25 @@ class TwinObservations(Section):
 class AnalysisSection(Section):
     """The analysis (LETKF)."""
 
-    half_width_km: Positive = Field(
-        300.0, description="Gaspari-Cohn half-width of the localisation; zero beyond twice [km]"
+    concentration_half_width_km: Positive = Field(
+        150.0, description="Gaspari-Cohn half-width c of the localisation; zero beyond 2 c [km]"
     )
-    inflation: Annotated[float, Field(ge=1)] = Field(1.05, description="of prior anomalies [1]")
-    relaxation: Fraction = Field(0.3, description="of the spread to the prior's (RTPS) [1]")
+    thickness_half_width_km: Positive = Field(400.0, description="the same for thickness [km]")
+    drift_half_width_km: Positive = Field(300.0, description="the same for drift [km]")
+    updates: dict[str, tuple[str, ...]] = Field(
+        {
+            "concentration": ("concentration",),
+            "thickness": ("ice_volume", "snow_volume"),
+            "drift_u": ("u", "v"),
+            "drift_v": ("u", "v"),
+        },
+        description="fields that observations of each kind may change; covariances between the "
+        "others are too weak in winter for an ensemble of this size to know",
+    )
+    inflation: Annotated[float, Field(ge=1)] = Field(
+        1.0, description="of the prior variance; 1 is none [1]"
+    )
+    relaxation: Fraction = Field(0.0, description="of the spread to the prior's (RTPS) [1]")
     shared_error: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.5, description="share of the error variance common to a group of observations [1]"
     )

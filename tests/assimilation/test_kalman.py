@@ -33,8 +33,15 @@ def points(state, obs):
 def made(count=COUNT, **fields):
     rng = np.random.default_rng(6)
     return observations(
-        "thickness", rng.normal(size=count), rng.uniform(0.5, 1.0, count), np.arange(count) * 1.0,
-        0.0, 0, np.arange(count), np.ones(count), **fields,
+        "thickness",
+        rng.normal(size=count),
+        rng.uniform(0.5, 1.0, count),
+        np.arange(count) * 1.0,
+        0.0,
+        0,
+        np.arange(count),
+        np.ones(count),
+        **fields,
     )
 
 
@@ -231,6 +238,19 @@ def test_wrong_columns_are_refused():
         flat(points, GaspariCohn(PLACES, 3.0)).analyse(ENSEMBLE[:, :-1], made())
 
 
+def test_many_columns_are_analysed_as_few_are():
+    """More columns than go at a time, a number that does not divide into equal parts."""
+    rng = np.random.default_rng(8)
+    places = rng.uniform(0, COUNT, (601, 2)) * np.array([1, 0])
+    ensemble = rng.normal(size=(MEMBERS, 601))
+    obs = made()
+    every, few = (
+        flat(points, GaspariCohn(places[:n], 2.0)).analyse(ensemble[:, :n], obs).ensemble
+        for n in (601, 50)
+    )
+    close(every[:, :50], few, 1e-12)
+
+
 def test_compiled_and_mapped_over_analyses():
     obs, letkf = made(), flat(points, GaspariCohn(PLACES, 3.0))
     neighbours = letkf.neighbours(obs)
@@ -257,8 +277,16 @@ class TestIce:
         x, y = np.meshgrid(self.grid.x, self.grid.y)
         cells = np.flatnonzero(self.grid.mask_t)[::2]
         parts = [
-            observations(kind, value, error, x.ravel()[cells], y.ravel()[cells], 0, cells,
-                         np.ones(cells.size))
+            observations(
+                kind,
+                value,
+                error,
+                x.ravel()[cells],
+                y.ravel()[cells],
+                0,
+                cells,
+                np.ones(cells.size),
+            )
             for kind, value, error in (
                 ("concentration", np.linspace(0, 1, cells.size), 0.05),
                 ("thickness", np.linspace(-0.3, 3, cells.size), 0.3),
@@ -302,3 +330,17 @@ class TestIce:
     def test_refused(self, fields):
         with pytest.raises(InputError):
             self.letkf(**fields)
+
+    def test_updates_of_unknown_fields_are_refused(self):
+        letkf = self.letkf(updates={"thickness": ["depth"]})
+        with pytest.raises(InputError, match="'depth'"):
+            letkf.analyse(self.ensemble(), self.observations())
+
+    def test_updates_of_nothing(self):
+        ensemble = self.ensemble()
+        letkf = self.letkf(updates={"thickness": []})
+        close(
+            letkf.analyse(ensemble, self.observations()).ensemble.ice_volume,
+            ensemble.ice_volume,
+            1e-12,
+        )

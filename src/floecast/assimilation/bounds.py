@@ -197,8 +197,9 @@ class IceControl(AbstractControl):
 
         def over_ice(volume, bound, otherwise):
             mean = jnp.sum(volume, axis=0, keepdims=True) / total
-            depth = jnp.where(ice, volume / jnp.where(ice, concentration, 1.0),
-                              jnp.where(some, mean, otherwise))
+            depth = jnp.where(
+                ice, volume / jnp.where(ice, concentration, 1.0), jnp.where(some, mean, otherwise)
+            )
             return bound.to_control(depth)
 
         return IceState(

@@ -33,8 +33,11 @@ def misfit_statistics(equivalents, observations):
         return {"count": 0} | dict.fromkeys(names, float("nan"))
     expected = np.mean(variance + error**2)
     values = (
-        misfit.mean(), np.sqrt(np.mean(misfit**2)), np.sqrt(variance.mean()),
-        np.sqrt(np.mean(error**2)), np.mean(misfit**2) / expected,
+        misfit.mean(),
+        np.sqrt(np.mean(misfit**2)),
+        np.sqrt(variance.mean()),
+        np.sqrt(np.mean(error**2)),
+        np.mean(misfit**2) / expected,
     )
     return {"count": misfit.size} | {
         name: float(value) for name, value in zip(names, values, strict=True)

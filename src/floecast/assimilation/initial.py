@@ -120,7 +120,8 @@ def initial_ensemble(key, background, grid, members, errors=None, control=None):
         return smooth_fields(named_key(key, name), grid, members, lengths)
 
     moved = _displaced(
-        background, grid,
+        background,
+        grid,
         errors.displacement * fields("displacement x", (errors.displacement_length,)),
         errors.displacement * fields("displacement y", (errors.displacement_length,)),
     )
@@ -136,7 +137,9 @@ def initial_ensemble(key, background, grid, members, errors=None, control=None):
             * fields("concentration", (errors.concentration_length,)),
         ),
     )
-    return control.to_state(free)
+    return jax.tree.map(
+        lambda new, old: new.astype(jnp.asarray(old).dtype), control.to_state(free), background
+    )
 
 
 def _displaced(background, grid, shift_x, shift_y):

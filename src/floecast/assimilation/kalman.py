@@ -55,7 +55,8 @@ class LETKF(eqx.Module):
     Raises
     ------
     InputError
-        If `shared_error` is outside [0, 1), or `updates` names an unknown kind.
+        If `shared_error` is outside [0, 1), or `updates` names an unknown kind; on analysing, if
+        it names a field that the state does not have.
 
     Notes
     -----
@@ -82,7 +83,8 @@ class LETKF(eqx.Module):
     control: AbstractControl = IceControl()
     shared_error: float = 0.0
     updates: tuple = eqx.field(
-        static=True, default=(),
+        static=True,
+        default=(),
         converter=lambda named: tuple((kind, tuple(names)) for kind, names in dict(named).items()),
     )
 
@@ -143,7 +145,8 @@ class LETKF(eqx.Module):
                 )
         if neighbours is None:
             neighbours = self.neighbours(observations)
-        return self._analyse(ensemble, observations, neighbours)
+        # Waiting keeps two analyses from running at once, see `_over_columns`.
+        return jax.block_until_ready(self._analyse(ensemble, observations, neighbours))
 
     @eqx.filter_jit
     def _analyse(self, ensemble, observations, neighbours):
@@ -202,48 +205,72 @@ class LETKF(eqx.Module):
     def _update(self, control, whitened, neighbours, good):
         """Control variables after the analysis of all columns in reach of an observation."""
         leaves, structure = jax.tree.flatten(control)
-        updated = list(leaves)
-        for numbers, kinds in self._blocks(control):
-            rows = [leaves[i].reshape(leaves[i].shape[0], self._count(), -1) for i in numbers]
-            new = self._update_block(jnp.concatenate(rows, -1), kinds, whitened, neighbours, good)
-            ends = np.cumsum([row.shape[-1] for row in rows])[:-1]
-            for i, part in zip(numbers, jnp.split(new, ends, axis=-1), strict=True):
-                updated[i] = part.reshape(leaves[i].shape).astype(leaves[i].dtype)
-        return jax.tree.unflatten(structure, updated)
-
-    def _blocks(self, control):
-        """Leaves that see the same kinds of observations, with these kinds (None for all)."""
-        if not self.updates:
-            return [(range(len(jax.tree.leaves(control))), None)]
-        allowed, blocks = dict(self.updates), {}
-        for number, (path, _) in enumerate(jax.tree.leaves_with_path(control)):
-            name = jax.tree_util.keystr(path[-1:], simple=True)
-            kinds = tuple(i for i, kind in enumerate(KINDS) if name in allowed.get(kind, ()))
-            blocks.setdefault(kinds, []).append(number)
-        return [(numbers, kinds) for kinds, numbers in blocks.items() if kinds]
-
-    def _update_block(self, rows, kinds, whitened, neighbours, good):
-        """Members ``(member, column, ...)`` of some leaves, given some kinds of observations."""
-        taper = jnp.asarray(neighbours.taper, rows.dtype)
-        if kinds is not None:
-            seen = jnp.any(whitened.kind[:, None] == jnp.array(kinds)[None], axis=-1)
-            taper = jnp.where(seen[neighbours.index], taper, 0.0)
+        rows = [leaf.reshape(leaf.shape[0], self._count(), -1) for leaf in leaves]
+        blocks = self._blocks(control)
+        if not blocks:
+            return control
+        allowed = jnp.stack([self._allowed(kinds, whitened) for kinds, _ in blocks])
 
         def column(where, index, taper, group):
-            mean, anomalies = _split(rows[:, where], good)
-            shared = group[:, None] == 1 + jnp.arange(neighbours.groups)[None]
-            shift, transform = self._weights(whitened, index, taper, shared, jnp.sum(good))
-            new = transform.T @ anomalies
-            if self.inflation.relaxation:
-                new = relax_to_prior_spread(new, anomalies, self.inflation.relaxation)
-            return mean[None] + (shift @ anomalies)[None] + new
+            tapers = taper[None] * allowed[:, index]
+            groups = group[:, None] == 1 + jnp.arange(neighbours.groups)[None]
+            weights = self._weights(whitened, index, tapers, groups, jnp.sum(good))
+            moved = {}
+            for (_, numbers), shift, transform in zip(blocks, *weights, strict=True):
+                for i in numbers:
+                    moved[i] = self._moved(rows[i][:, where], shift, transform, good)
+            return moved
 
-        local = (neighbours.column, neighbours.index, taper, neighbours.group)
-        new = jax.lax.map(lambda one: column(*one), local, batch_size=CHUNK)
-        return rows.at[:, neighbours.column].set(jnp.swapaxes(new, 0, 1))
+        moved = _over_columns(column, neighbours)
+        for i, new in moved.items():
+            new = jnp.swapaxes(new, 0, 1).astype(rows[i].dtype)
+            leaves[i] = rows[i].at[:, neighbours.column].set(new).reshape(leaves[i].shape)
+        return jax.tree.unflatten(structure, leaves)
 
-    def _weights(self, whitened, index, taper, groups, members):
-        """Weights w of the mean and W of the anomalies in one column."""
+    def _blocks(self, control):
+        """Kinds of observations (None for all), and numbers of the leaves that they change."""
+        if not self.updates:
+            return [(None, range(len(jax.tree.leaves(control))))]
+        named, blocks = dict(self.updates), {}
+        paths = [path for path, _ in jax.tree.leaves_with_path(control)]
+        names = [jax.tree_util.keystr(path[-1:], simple=True) for path in paths]
+        unknown = sorted({name for fields in named.values() for name in fields} - set(names))
+        if unknown:
+            raise InputError(f"updates names {unknown[0]!r}; the fields are {', '.join(names)}")
+        for number, name in enumerate(names):
+            kinds = tuple(i for i, kind in enumerate(KINDS) if name in named.get(kind, ()))
+            blocks.setdefault(kinds, []).append(number)
+        return [(kinds, numbers) for kinds, numbers in blocks.items() if kinds]
+
+    def _allowed(self, kinds, whitened):
+        """Observations of some kinds, ``(p,)``: 1 for them and 0 for others."""
+        if kinds is None:
+            return jnp.ones_like(whitened.innovation)
+        chosen = jnp.any(whitened.kind[:, None] == jnp.array(kinds)[None], axis=-1)
+        return chosen.astype(whitened.innovation.dtype)
+
+    def _moved(self, members, shift, transform, good):
+        """Members of one column after the analysis."""
+        mean, anomalies = _split(members, good)
+        new = transform.T @ anomalies
+        if self.inflation.relaxation:
+            new = relax_to_prior_spread(new, anomalies, self.inflation.relaxation)
+        return (mean + shift @ anomalies)[None] + new
+
+    def _weights(self, whitened, index, tapers, groups, members):
+        """Weights w of the mean and W of the anomalies in one column, for each block."""
+        matrices, pulls = jax.vmap(self._normal_equations, in_axes=(None, None, 0, None))(
+            whitened, index, tapers, groups
+        )
+        prior = 1 + (self.inflation.prior - 1) * jnp.max(tapers, axis=1)
+        values, vectors = jnp.linalg.eigh(matrices)
+        gain = 1 / ((members - 1) / prior[:, None] + jnp.maximum(values, 0.0))
+        shift = jnp.einsum("bij,bj,bkj,bk->bi", vectors, gain, vectors, pulls)
+        root = jnp.sqrt((members - 1) * gain)
+        return shift, jnp.einsum("bij,bj,bkj->bik", vectors, root, vectors)
+
+    def _normal_equations(self, whitened, index, taper, groups):
+        """Y'Y and Y'd of the local observations, with the shared errors taken out."""
         shared = self.shared_error * jnp.any(groups, axis=1)
         own = jnp.sqrt(taper / (1 - shared))
         anomalies = own[:, None] * whitened.anomalies[index]
@@ -256,12 +283,25 @@ class LETKF(eqx.Module):
             known[:, None] * common_anomalies
         )
         pull = anomalies.T @ innovation - common_anomalies.T @ (known * (common.T @ innovation))
-        kept = (members - 1) / (1 + (self.inflation.prior - 1) * jnp.max(taper))
-        values, vectors = jnp.linalg.eigh(precision)
-        gain = 1 / (kept + jnp.maximum(values, 0.0))
-        shift = vectors @ (gain * (vectors.T @ pull))
-        transform = (vectors * jnp.sqrt((members - 1) * gain)[None]) @ vectors.T
-        return shift, transform
+        return precision, pull
+
+
+def _over_columns(function, neighbours):
+    """Map a function over the columns, `CHUNK` of them at a time."""
+    local = (neighbours.column, neighbours.index, jnp.asarray(neighbours.taper), neighbours.group)
+    count = neighbours.column.shape[0]
+    chunks = -(-count // CHUNK)
+    size = -(-count // chunks)
+    # All chunks are of one size, the last filled up with the first column, and go through one
+    # loop. Two batches of eigenvalue problems at once, as of a remainder beside the loop, can
+    # block all threads of XLA on the CPU for ever: each waits for a free one.
+    filled = np.concatenate([np.arange(count), np.zeros(chunks * size - count, int)])
+
+    def chunk(numbers):
+        return jax.vmap(function)(*(jnp.asarray(part)[numbers] for part in local))
+
+    found = jax.lax.map(chunk, jnp.asarray(filled.reshape(chunks, size)))
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], found)
 
 
 def _along(good, leaf):

@@ -10,6 +10,9 @@ from jaxtyping import Array, Bool, Float, Int
 from floecast.core.errors import InputError
 from floecast.observation.observations import KINDS
 
+PIECE = 512
+"""Columns whose distances to the observations are looked at together: bounds memory."""
+
 
 def gaspari_cohn(ratio):
     """Compactly supported taper of Gaspari and Cohn.
@@ -158,8 +161,10 @@ class GaspariCohn(eqx.Module):
         """
         used = np.flatnonzero(np.asarray(observations.flag) == 0)
         where = np.asarray(observations.position, float)[used]
-        width = np.broadcast_to(self.half_width, used.shape) if self.half_width.ndim == 0 else (
-            self.half_width[np.asarray(observations.kind)[used]]
+        width = (
+            np.broadcast_to(self.half_width, used.shape)
+            if self.half_width.ndim == 0
+            else (self.half_width[np.asarray(observations.kind)[used]])
         )
         column = np.flatnonzero(self.active)
         if not used.size or not column.size:
@@ -173,11 +178,12 @@ class GaspariCohn(eqx.Module):
         return _join(found, np.asarray(observations.group))
 
     def _tiles(self, points):
-        """Columns in square tiles as wide as the largest cut-off."""
+        """Columns in square tiles as wide as the largest cut-off, large ones in pieces."""
         tile = np.floor(points / (2 * self.half_width.max())).astype(int)
         _, label = np.unique(tile, axis=0, return_inverse=True)
         order = np.argsort(label.ravel(), kind="stable")
-        return np.split(order, np.flatnonzero(np.diff(label.ravel()[order])) + 1)
+        tiles = np.split(order, np.flatnonzero(np.diff(label.ravel()[order])) + 1)
+        return [piece for tile in tiles for piece in np.array_split(tile, -(-tile.size // PIECE))]
 
     def _nearest(self, points, where, width):
         """Ranks and distance ratios of the observations in reach of some columns, nearest first."""

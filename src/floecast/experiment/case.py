@@ -165,10 +165,19 @@ class Case:
     def letkf(self):
         """The analysis method."""
         section = self.config.analysis
+        half_widths = {
+            "concentration": section.concentration_half_width_km,
+            "thickness": section.thickness_half_width_km,
+            "drift_u": section.drift_half_width_km,
+            "drift_v": section.drift_half_width_km,
+        }
         return LETKF(
-            localisation=GaspariCohn.on_grid(self.grid, 1e3 * section.half_width_km),
+            localisation=GaspariCohn.on_grid(
+                self.grid, {kind: 1e3 * width for kind, width in half_widths.items()}
+            ),
             inflation=Inflation(prior=section.inflation, relaxation=section.relaxation),
             shared_error=section.shared_error,
+            updates=section.updates,
         )
 
 

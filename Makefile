@@ -15,7 +15,7 @@ forecast: .venv/installed
 	@echo "The report is at $(CURDIR)/runs/twin/report.html"
 
 test: lint
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from floecast.core.grid import Grid
+from floecast.report.drawing import style
 from floecast.report.maps import (
     LAND,
     MARGIN,
@@ -16,7 +17,6 @@ from floecast.report.maps import (
     Plane,
     fraction_scale,
     positive_scale,
-    style,
     symmetric_scale,
 )
 

@@ -12,7 +12,7 @@ from floecast.report.curves import (
     score_label,
     score_unit,
 )
-from floecast.report.maps import style
+from floecast.report.drawing import style
 from floecast.report.summary import (
     analysis_table,
     lead_table,

@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from floecast.core.variables import VARIABLES
-from floecast.report.maps import png
+from floecast.report.drawing import png
 
 SYSTEMS = {
     "forecast": ("#0b4f8a", "-", "o"),

@@ -9,7 +9,7 @@ import jinja2
 from floecast.core.atomic import replacing
 from floecast.report import pictures, summary
 from floecast.report.contents import read_contents
-from floecast.report.maps import style
+from floecast.report.drawing import style
 
 
 def write_report(folder):

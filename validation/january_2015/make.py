@@ -67,12 +67,14 @@ def thickness(rows, others):
         "## Thickness",
         "",
         f"Against the {count} CryoSat-2 cells of January that were withheld: of the blocks of "
-        "100 km every second row is left out of the analysis.",
+        "100 km every second row is left out of the analysis. The model field is neXtSIM as read; "
+        "the background is the mean of the ensemble made from it, whose members have their ice "
+        "displaced, which smooths what the model places at random.",
         "",
         "| | RMSE [m] | bias [m] | correlation | misfit² / (spread² + error²) |",
         "|---|---|---|---|---|",
     ]
-    for system in ("background", "climatology", "analysis"):
+    for system in ("model field", "background", "climatology", "analysis"):
         cells = [
             told(find(rows, system, "thickness", score, "withheld cells"))
             for score in ("rmse", "bias", "correlation", "consistency")

@@ -41,7 +41,8 @@ class LETKF(eqx.Module):
         default `observe` of an `IceState`.
     localisation : GaspariCohn, optional
         Without it every observation acts on the whole state: the plain transform filter.
-    inflation : Inflation
+    inflation : Inflation or float
+        A number is the prior inflation.
     control : AbstractControl
         Variables in which the analysis is linear, by default those of an `IceState`; `Unbounded`
         for models without bounds.
@@ -79,7 +80,10 @@ class LETKF(eqx.Module):
 
     operator: Callable = observe
     localisation: GaspariCohn | None = None
-    inflation: Inflation = Inflation()
+    inflation: Inflation = eqx.field(
+        default=Inflation(),
+        converter=lambda given: given if isinstance(given, Inflation) else Inflation(given),
+    )
     control: AbstractControl = IceControl()
     shared_error: float = 0.0
     updates: tuple = eqx.field(

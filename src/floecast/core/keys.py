@@ -3,6 +3,7 @@
 import zlib
 
 import jax
+import numpy as np
 
 
 def named_key(seed, *names):
@@ -24,7 +25,7 @@ def named_key(seed, *names):
     Each name is folded in (`jax.random.fold_in`) as the CRC-32 of its text, which is the same on
     every machine and in every process.
     """
-    key = jax.random.key(seed) if isinstance(seed, int) else seed
+    key = jax.random.key(seed) if isinstance(seed, int | np.integer) else seed
     for name in names:
         key = jax.random.fold_in(key, zlib.crc32(f"{type(name).__name__}:{name}".encode()))
     return key

@@ -78,7 +78,7 @@ def _scores_at_observations(case, noted):
         points = points.load()
     thickness = (points.kind.values == KINDS.index("thickness")) & (points.flag.values == 0)
     used = points.assimilated.values == 1
-    climatology = case.config.verification.thickness_climatology
+    fields = _thickness_fields(case, noted)
     for region, chosen in (("withheld cells", ~used), ("assimilated cells", used)):
         places = points.isel(obs=np.flatnonzero(thickness & chosen))
         if not places.sizes["obs"]:
@@ -86,12 +86,8 @@ def _scores_at_observations(case, noted):
         x, y = places.x.values, places.y.values
         estimates = {name: places[name].values for name in ("background", "analysis")}
         spreads = {name: places[f"{name}_spread"].values for name in estimates}
-        if climatology is not None:
-            field = read_thickness_field(
-                case.input(climatology, noted), case.grid, time=case.analysis_time
-            )
-            cell, _ = containing_cell(case.grid, x, y)
-            estimates["climatology"] = field.reshape(-1)[cell]
+        cell, _ = containing_cell(case.grid, x, y)
+        estimates |= {name: field.reshape(-1)[cell] for name, field in fields.items()}
         blocks = np.floor(x / BLOCK) * 1e4 + np.floor(y / BLOCK)
         rows += score_points(
             estimates,
@@ -104,3 +100,17 @@ def _scores_at_observations(case, noted):
             rng=np.random.default_rng(case.config.seed),
         )
     return rows
+
+
+def _thickness_fields(case, noted):
+    """Fields beside which the analysis of thickness is set, ``(y, x)`` by name [m]."""
+    files_by_name = {}
+    if not case.config.twin:
+        files_by_name["model field"] = (case.config.background.thickness, case.background_time)
+    if case.config.verification.thickness_climatology is not None:
+        climatology = case.config.verification.thickness_climatology
+        files_by_name["climatology"] = (climatology, case.analysis_time)
+    return {
+        name: read_thickness_field(case.input(file, noted), case.grid, time=time)
+        for name, (file, time) in files_by_name.items()
+    }

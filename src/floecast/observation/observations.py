@@ -125,8 +125,8 @@ def observations(kind, value, error_std, x, y, time, cell, weight, *, span=0, gr
     Raises
     ------
     InputError
-        If the kind is unknown, a value is not finite, an error is not positive, or the weights of
-        a footprint do not sum to 1.
+        If the kind is unknown, a value is not finite, an error is not positive, or the footprints
+        are not one for each value, of the same shape and with weights that sum to 1.
     """
     if kind not in KINDS:
         raise InputError(f"no observations of kind {kind!r}; there are {', '.join(KINDS)}")
@@ -144,10 +144,15 @@ def observations(kind, value, error_std, x, y, time, cell, weight, *, span=0, gr
         y=along(y, float),
         time=along(time, np.int64),
         span=along(span, np.int64),
-        cell=np.asarray(cell, np.int32).reshape(value.size, -1),
-        weight=np.asarray(weight, float).reshape(value.size, -1),
+        cell=_footprint(cell, np.int32),
+        weight=_footprint(weight, float),
         flag=along(flag, np.int32),
     )
+    if made.cell.shape != made.weight.shape or len(made.cell) != value.size:
+        raise InputError(
+            f"{value.size} {kind} values have footprints of shape {made.cell.shape} with weights "
+            f"of shape {made.weight.shape}; expected one row each"
+        )
     if not np.isfinite(made.value).all():
         raise InputError(f"{np.sum(~np.isfinite(made.value))} {kind} values are not finite")
     if not (made.error_std > 0).all():
@@ -155,3 +160,9 @@ def observations(kind, value, error_std, x, y, time, cell, weight, *, span=0, gr
     if not np.allclose(made.weight.sum(axis=1), 1.0, atol=1e-6):
         raise InputError(f"the footprint weights of {kind} must sum to 1 for each observation")
     return made
+
+
+def _footprint(field, dtype):
+    """Rows of a footprint; one cell each where there is one axis only."""
+    field = np.asarray(field, dtype)
+    return field[:, None] if field.ndim == 1 else field

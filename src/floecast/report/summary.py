@@ -57,7 +57,7 @@ def analysis_table(card):
     start = start.select(region=main_region(start.select(system="analysis")))
     names = [
         name
-        for name in ("analysis", "background", "climatology")
+        for name in ("analysis", "background", "model field", "climatology")
         if len(start.select(system=name, score="rmse"))
     ]
     if "analysis" not in names:

@@ -18,6 +18,7 @@ _HOME = {
     "FloecastError": "core.errors",
     "InputError": "core.errors",
     "Forcing": "atmosphere.forcing",
+    "FilledForcing": "atmosphere.forcing",
     "SyntheticWeather": "atmosphere.weather",
     "Simulator": "simulator.model",
     "FreeDrift": "simulator.free_drift",

@@ -88,9 +88,12 @@ def verify(
 @app.command()
 def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")], as_json: Json = False):
     """Draw the report of a run again."""
+    from floecast.io.run_folder import RunFolder, read_manifest
     from floecast.report.page import write_report
 
-    page = write_report(folder)
+    run = RunFolder(folder, read_manifest(folder)["config"])
+    with run.stage("report", ["report.html"]):
+        page = write_report(folder)
     _finish({"report": str(page)}, as_json, f"report: {page}")
 
 
@@ -102,8 +105,17 @@ def observe(
     """Tell what files hold, recognised by their content."""
     from floecast.io.readers import identify
 
-    found = {str(file): str(identify(file)) for file in files}
+    found, unknown = {}, []
+    for file in files:
+        try:
+            found[str(file)] = identify(file)
+        except FloecastError as error:
+            unknown.append(str(error))
     _finish(found, as_json, "\n".join(f"{file}: {kind}" for file, kind in found.items()))
+    for fault in unknown:
+        typer.echo(f"floecast: {fault}", err=True)
+    if unknown:
+        raise typer.Exit(2)
 
 
 @config_app.command("show")
@@ -157,8 +169,8 @@ def doctor(as_json: Json = False):
     told["devices"] = ", ".join(str(device) for device in jax.devices())
     told["float64"] = bool(jax.config.jax_enable_x64)
     told["cores"] = os.cpu_count()
-    told["data"] = os.environ.get("FLOECAST_DATA", "not set")
-    _finish(told, as_json, "\n".join(f"{name:12} {value}" for name, value in told.items()))
+    told["FLOECAST_DATA"] = "set" if os.environ.get("FLOECAST_DATA") else "not set"
+    _finish(told, as_json, "\n".join(f"{name:14} {value}" for name, value in told.items()))
 
 
 @app.command()
@@ -169,6 +181,8 @@ def cite():
     typer.echo(
         "@software{floecast,\n"
         "  title   = {floecast: short-term Arctic sea-ice forecasting},\n"
+        "  author  = {{The floecast developers}},\n"
+        "  year    = {2026},\n"
         f"  version = {{{metadata.version('floecast')}}},\n"
         "  license = {Apache-2.0}\n"
         "}"

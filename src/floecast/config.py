@@ -4,17 +4,43 @@ A configuration becomes objects in `floecast.experiment` and never reaches the n
 """
 
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from floecast.core.errors import InputError
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Members = Annotated[int, Field(ge=3, le=1000)]
+
+
+def _below_data_folder(name):
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError("must be a path below the data folder, without ..")
+    return name
+
+
+def _in_utc(time):
+    if time.tzinfo is not None:
+        raise ValueError("write times in UTC, without a time zone")
+    if not 1933 <= time.year <= 2067:
+        raise ValueError("years from 1933 to 2067 can be told")
+    return time
+
+
+FileName = Annotated[str, Field(min_length=1), AfterValidator(_below_data_folder)]
+Time = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class Section(BaseModel):
@@ -43,9 +69,13 @@ class FileBackground(Section):
     """Background from a thickness field and a concentration field."""
 
     source: Literal["files"] = "files"
-    thickness: str = Field(description="file with a model thickness field, under the data folder")
-    concentration: str = Field(description="file with daily concentrations, under the data folder")
-    date: datetime = Field(description="valid time of the background state [UTC]")
+    thickness: FileName = Field(
+        description="file with a model thickness field (mean over the ice), under the data folder"
+    )
+    concentration: FileName = Field(
+        description="file with daily concentrations, under the data folder"
+    )
+    date: Time = Field(description="valid time of the background state [UTC]")
 
 
 class TwinBackground(Section):
@@ -79,9 +109,9 @@ class EnsembleSection(Section):
 class FileObservations(Section):
     """Observations from one file."""
 
-    file: str = Field(description="under the data folder")
-    start: datetime = Field(description="first time taken [UTC]")
-    end: datetime = Field(description="end of the times taken [UTC]")
+    file: FileName = Field(description="under the data folder")
+    start: Time = Field(description="first time taken [UTC]")
+    end: Time = Field(description="end of the times taken [UTC]")
     error: Positive | None = Field(None, description="standard error in place of the product's")
     withhold: bool = Field(
         False, description="keep every second 100 km block out of the analysis, for verification"
@@ -132,7 +162,7 @@ class WeatherSection(Section):
         "climatology: each member draws weather of its own; file: all members have the weather of "
         "a file, and what the file lacks from weather of their own"
     )
-    file: str | None = Field(None, description="weather file, under the data folder")
+    file: FileName | None = Field(None, description="weather file, under the data folder")
 
 
 class ForecastSection(Section):
@@ -144,11 +174,11 @@ class ForecastSection(Section):
 class VerificationSection(Section):
     """What the forecast is set against."""
 
-    concentration: str | None = Field(
+    concentration: FileName | None = Field(
         None,
         description="file with daily concentrations, under the data folder; the truth in twins",
     )
-    thickness_climatology: str | None = Field(
+    thickness_climatology: FileName | None = Field(
         None, description="file with a thickness climatology, under the data folder"
     )
 
@@ -160,7 +190,7 @@ class Config(Section):
     title: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     grid: Literal["arctic100", "arctic50", "arctic25", "arctic12"] = "arctic50"
-    analysis_time: datetime = Field(description="[UTC]")
+    analysis_time: Time = Field(description="[UTC]")
     background: Annotated[FileBackground | TwinBackground, Field(discriminator="source")]
     ensemble: EnsembleSection = EnsembleSection()
     model: ModelSection = ModelSection()
@@ -183,6 +213,11 @@ class Config(Section):
             )
         if not self.twin and self.weather.knowledge == "forecast":
             raise ValueError("weather.knowledge: forecast needs a twin; use climatology")
+        if 24 * 3600 % round(3600 * self.model.step_hours):
+            raise ValueError("model.step_hours must divide a day")
+        sources = self.observations
+        if not (sources.concentration or sources.thickness if self.twin else sources):
+            raise ValueError("observations: none to assimilate")
         if (self.weather.knowledge == "file") != (self.weather.file is not None):
             raise ValueError("weather.knowledge: file and weather.file go together")
         if not self.twin:
@@ -255,4 +290,7 @@ def _set(tree, override):
         tree = tree.setdefault(part, {})
         if not isinstance(tree, dict):
             raise InputError(f"--set {override}: {part} is not a section")
-    tree[last] = yaml.safe_load(text)
+    try:
+        tree[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(f"--set {override}: the value is not YAML") from None

@@ -23,7 +23,8 @@ class PlainProgress:
 
     def __init__(self, stream):
         self._stream = stream
-        self._began = self._told = time.monotonic()
+        self._told = time.monotonic()
+        self._first = None
 
     def __enter__(self):
         return self
@@ -33,15 +34,18 @@ class PlainProgress:
 
     def stage(self, name, status):
         """Say that a stage begins (or was done before)."""
-        self._began = self._told = time.monotonic()
+        self._told = time.monotonic()
+        self._first = None
         print(f"{name}: {status}", file=self._stream, flush=True)
 
     def advance(self, done, total):
         """Say how far the stage is."""
         now = time.monotonic()
-        if now - self._told >= 10 and done < total:
+        if self._first is None:  # it holds the compilation, which the others do not
+            self._first = (now, done)
+        elif now - self._told >= 10 and done < total:
             self._told = now
-            left = (now - self._began) / done * (total - done)
+            left = (now - self._first[0]) / (done - self._first[1]) * (total - done)
             print(f"  {done} of {total}, about {left:.0f} s left", file=self._stream, flush=True)
 
 

@@ -77,3 +77,13 @@ def test_land_may_hold_anything(state):
 def test_a_wrong_shape_is_named(state):
     with pytest.raises(InputError, match=r"v has shape \(4, 3\), the grid box has \(3, 4\)"):
         check_state(replace(state, v=jnp.zeros((4, 3))), GRID)
+
+
+def test_what_stands_on_land_does_not_matter():
+    ocean = np.ones((3, 3), bool)
+    ocean[0] = False
+    grid = Grid.box((3, 3), 1e4, ocean=ocean)
+    on_land = np.where(ocean, 1.0, np.nan)
+    state = IceState.at_rest(grid, 0.5 * on_land, on_land, 0.1 * on_land)
+    assert all(np.isfinite(field).all() for field in state.fields().values())
+    assert np.asarray(state.ice_volume)[ocean] == pytest.approx(0.5)

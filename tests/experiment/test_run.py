@@ -13,11 +13,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import floecast as fc
 from floecast.config import load_config
 from floecast.core.errors import InputError
 from floecast.experiment import run
 from floecast.experiment.analysis import withheld_blocks
+from floecast.experiment.case import Case
 from floecast.experiment.run import STAGES
+from floecast.io.run_folder import RunFolder
+from floecast.simulator.typical_state import typical_state
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["grid=arctic100", "ensemble.members=6", "forecast.days=2"]
@@ -158,6 +162,63 @@ def test_withheld_blocks_are_half_of_the_places_in_stripes_of_100_km():
     for block in ((-3, 4), (0, 0), (5, 5)):
         inside = (blocks[0] == block[0]) & (blocks[1] == block[1])
         assert kept[inside].all() or not kept[inside].any()
+
+
+@pytest.fixture
+def case(tmp_path):
+    config = small_twin("ensemble.members=8")
+    folder = RunFolder(tmp_path / "run", config.model_dump(mode="json"))
+    return Case(config, folder, None)
+
+
+def test_forecast_weather_is_not_the_true_weather_but_knows_some_of_it(case):
+    later = case.analysis_time + 3 * 86400
+    truth = np.asarray(case.true_weather.pressure(later))
+    members = np.stack([w.pressure(later) for w in case.forecast_weather({"inputs": []})])
+    mean = np.mean([np.corrcoef(truth.ravel(), m.ravel())[0, 1] for m in members])
+    assert 0.5 < mean < 0.99
+    climatology = np.stack([w.pressure(later) for w in case.climatological_weather("forecast")])
+    unknowing = np.mean([np.corrcoef(truth.ravel(), m.ravel())[0, 1] for m in climatology])
+    assert unknowing < mean - 0.1
+
+
+def test_truth_and_forecast_do_not_share_model_start_or_ocean(case):
+    forecast, truth = case.model(), case.truth_model()
+    assert truth.rheology.wind_factor != forecast.rheology.wind_factor
+    ocean = forecast.thermodynamics.ocean_heat_flux
+    assert not np.allclose(truth.thermodynamics.ocean_heat_flux, ocean)
+    start = case.other_state("truth start", case.background_time)
+    typical = typical_state(case.grid, case.background_time)
+    assert np.abs(start.ice_volume - typical.ice_volume).max() > 0.1
+
+
+def test_withheld_and_used_observations_share_no_place_and_no_error(undisturbed):
+    with xr.open_dataset(undisturbed / "observations.nc") as points:
+        thickness = points.kind.values == 1
+        used = points.assimilated.values == 1
+        group, y = points.group.values, points.y.values
+    assert used[thickness].any() and not used[thickness].all()
+    assert not set(group[thickness & used]) & set(group[thickness & ~used])
+    np.testing.assert_array_equal(withheld_blocks(y, y)[thickness], ~used[thickness])
+
+
+def test_persistence_of_a_twin_is_the_analysis(undisturbed):
+    rows = json.loads((undisturbed / "scorecard.json").read_text())
+    chosen = {"variable": "concentration", "score": "rmse", "region": "arctic"}
+    value = {
+        (row["system"], row["lead_hours"]): row["value"]
+        for row in rows
+        if all(row[name] == wanted for name, wanted in chosen.items())
+    }
+    assert value["persistence", 0] == pytest.approx(value["forecast", 0], abs=1e-6)
+    with (
+        xr.open_dataset(undisturbed / "analysis.nc") as analysis,
+        xr.open_dataset(undisturbed / "verification.nc") as truth,
+    ):
+        error = (analysis.concentration - truth.concentration[2]).values
+    area = np.where(np.isfinite(error), fc.Grid.preset("arctic100").area, 0)
+    expected = np.sqrt(np.nansum(area * error**2) / area.sum())
+    assert value["persistence", 48] == pytest.approx(expected, rel=1e-4)
 
 
 def test_missing_files_are_named_before_anything_is_written(tmp_path, data_folder):

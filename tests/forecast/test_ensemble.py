@@ -85,3 +85,24 @@ def test_summary_of_a_hand_made_ensemble():
     assert told["concentration"].item() == pytest.approx(0.4)
     assert told["concentration_spread"].item() == pytest.approx(np.sqrt(0.19))
     assert told["probability_of_ice"].item() == pytest.approx(2 / 3)
+
+
+def test_forcing_without_what_the_model_needs_is_refused_by_name(key):
+    grid = fc.Grid.box((4, 4), 50e3)
+    wind = np.zeros((2, 4, 4))
+    known = fc.Forcing(np.array([0, 10 * 86400]), wind_u=wind, wind_v=wind)
+    ice = fc.IceState.at_rest(grid, np.full(grid.shape, 0.5), np.ones(grid.shape))
+    ensemble = jax.tree.map(lambda leaf: jnp.stack([leaf] * 3), ice)
+    with pytest.raises(InputError, match="air_temperature"):
+        fc.forecast(fc.Simulator(grid), ensemble, known, days=1, key=key)
+    filled = fc.FilledForcing(known, fc.SyntheticWeather.draw(key, grid))
+    out = fc.forecast(fc.Simulator(grid), ensemble, filled, days=1, key=key)
+    assert out.healthy.all()
+
+
+def test_weather_without_a_beginning_asks_for_a_start(key):
+    grid = fc.Grid.box((4, 4), 50e3)
+    weather = fc.SyntheticWeather.draw(key, grid)
+    ice = fc.IceState.at_rest(grid, np.full(grid.shape, 0.5), np.ones(grid.shape))
+    with pytest.raises(InputError, match="start="):
+        fc.rollout(fc.Simulator(grid), ice, weather, 2, key=key)

@@ -76,3 +76,36 @@ def test_inputs_are_named_below_the_data_folder(tmp_path):
     record = input_record(file, tmp_path)
     assert record["path"] == "product/file.nc" and record["bytes"] == 3
     assert record["sha256"].startswith("ba7816bf")
+
+
+def test_a_stage_that_begins_takes_those_after_it_back(tmp_path):
+    folder = RunFolder(tmp_path / "run", CONFIG)
+    finish(folder, "first")
+    finish(folder, "second")
+    with pytest.raises(RuntimeError), folder.stage("first", ["a.txt"]):
+        raise RuntimeError
+    again = RunFolder(tmp_path / "run", CONFIG)
+    assert not again.done("first") and not again.done("second")
+
+
+def test_another_input_or_version_is_a_reason_to_do_a_stage_again(tmp_path, monkeypatch):
+    (tmp_path / "in.nc").write_bytes(b"first")
+    folder = RunFolder(tmp_path / "run", CONFIG)
+    with folder.stage("first", ["a.txt"]) as noted:
+        noted["inputs"].append(input_record(tmp_path / "in.nc", tmp_path))
+        write_text(folder.file("a.txt"), "product")
+    assert folder.done("first", tmp_path)
+    monkeypatch.setattr("floecast.io.run_folder.versions", lambda: {"jax": "0"})
+    assert not folder.done("first", tmp_path)
+    monkeypatch.undo()
+    (tmp_path / "in.nc").write_bytes(b"other")
+    assert not folder.done("first", tmp_path)
+
+
+def test_leftovers_of_a_killed_run_are_swept_away(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".manifest.json.123.partial").write_text("{")
+    (run / ".figures.123.old").mkdir()
+    RunFolder(run, CONFIG)
+    assert [file.name for file in run.iterdir()] == ["manifest.json"]

@@ -33,7 +33,7 @@ def test_two_in_a_cell(correlation, error):
     # The first two share cell (1, 1), the third is in (1, 2), the last on land.
     np.testing.assert_allclose(made.value, [0.3, 0.9])
     np.testing.assert_allclose(made.error_std, [error, 0.1])
-    np.testing.assert_array_equal(made.cell, [[5], [6]])
+    np.testing.assert_array_equal(made.cell, [[5], [5]])
     np.testing.assert_array_equal(made.weight, 1.0)
     np.testing.assert_allclose(made.x, [75e3, 125e3])
     np.testing.assert_allclose(made.y, [75e3, 75e3])
@@ -95,3 +95,13 @@ def test_error_lies_between_that_of_one_and_of_independent_ones(seed, correlatio
 def test_correlation_has_bounds(correlation):
     with pytest.raises(InputError, match=r"0\.\.1"):
         superobservations(FOUR, GRID, correlation=correlation)
+
+
+def test_footprint_is_the_mean_of_the_footprints():
+    cells = np.array([[0, 1], [1, 2]])
+    two = observations(
+        "concentration", [0.2, 0.4], 0.1, 75e3, 75e3, 0, cells, [[0.5, 0.5], [0.25, 0.75]]
+    )
+    made = superobservations(two, GRID)
+    told = dict(zip(made.cell[0].tolist(), made.weight[0].tolist(), strict=True))
+    assert told == pytest.approx({0: 0.25, 1: 0.375, 2: 0.375})

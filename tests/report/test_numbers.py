@@ -84,7 +84,8 @@ def test_signed_number():
                 edge("forecast", 90, 2),
                 edge("persistence", 120, 2),
             ],
-            "Ice-edge error below persistence at 1 of 2 leads (−25 % at day 2).",
+            "Ice-edge error below persistence at 1 of 2 leads "
+            "(−25 % at day 2; intervals overlap at all).",
         ),
         ([edge("forecast", 80, 1)], "2-day forecast, not verified."),
     ],

@@ -49,7 +49,7 @@ def test_thick_compact_ice_holds_back_what_comes_and_not_what_goes():
     state = IceState(concentration, volume, ZEROS, ZEROS, ZEROS, ZEROS)
     drift = FreeDrift(turning_angle=0.0, arrest_thickness=2.0)
     u, v = velocity(drift, state, 4.0 * ONES, 4.0 * ONES, GRID)
-    free = 0.0175 * 4.0
+    free = 0.016 * 4.0
     held = free / (1 + np.exp(-20 * 0.05) * (3.0 / 2.0) ** 4)
     np.testing.assert_allclose([u[1, 1], v[0, 2]], held, rtol=1e-7)
     np.testing.assert_allclose([u[1, 2], v[1, 2], u[1, 0]], free, rtol=1e-7)
@@ -61,8 +61,8 @@ def test_slope_of_the_wind_factor():
     def speed(factor):
         return velocity(FreeDrift(wind_factor=factor), state, 5.0 * ONES, ZEROS, GRID)[0][1, 1]
 
-    slope = jax.grad(speed)(jnp.asarray(0.0175))
-    assert float(slope) == pytest.approx(float(speed(0.0175)) / 0.0175, rel=1e-12)
+    slope = jax.grad(speed)(jnp.asarray(0.016))
+    assert float(slope) == pytest.approx(float(speed(0.016)) / 0.016, rel=1e-12)
 
 
 def test_advance_uses_the_mean_wind_and_changes_the_velocity_alone():

@@ -206,7 +206,7 @@ def test_ocean_heat_flux_rises_with_distance():
 def test_ocean_heat_flux_at_the_extremes():
     full = ocean_heat_flux_beyond_edge(np.ones(GRID.shape), GRID)
     np.testing.assert_array_equal(full, 2.0)
-    np.testing.assert_array_equal(ocean_heat_flux_beyond_edge(np.zeros(GRID.shape), GRID), 250.0)
+    np.testing.assert_array_equal(ocean_heat_flux_beyond_edge(np.zeros(GRID.shape), GRID), 300.0)
     with pytest.raises(InputError, match=r"shape \(2, 2\)"):
         ocean_heat_flux_beyond_edge(np.zeros((2, 2)), GRID)
 

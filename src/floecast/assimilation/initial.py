@@ -35,7 +35,7 @@ class InitialErrors(eqx.Module):
     displacement: float = 75e3
     displacement_length: float = 200e3
     thickness_floor: float = 0.1
-    thickness_share: float = 0.25
+    thickness_share: float = 0.1
     thickness_lengths: tuple[float, ...] = (120e3, 350e3)
     concentration: float = 0.1
     concentration_length: float = 150e3

@@ -96,6 +96,11 @@ class LETKF(eqx.Module):
         unknown = [kind for kind, _ in self.updates if kind not in KINDS]
         if unknown:
             raise InputError(f"updates names {unknown[0]!r}; the kinds are {', '.join(KINDS)}")
+        if not isinstance(self.localisation, GaspariCohn | None):
+            raise InputError(
+                "localisation must be a GaspariCohn, as of GaspariCohn.on_grid(grid, half_width), "
+                f"not {self.localisation}"
+            )
         if not 0 <= self.shared_error < 1:
             raise InputError(f"shared_error must be in [0, 1), not {self.shared_error}")
 

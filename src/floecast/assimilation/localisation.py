@@ -166,6 +166,7 @@ class GaspariCohn(eqx.Module):
             if self.half_width.ndim == 0
             else (self.half_width[np.asarray(observations.kind)[used]])
         )
+        kind = np.asarray(getattr(observations, "kind", np.zeros(observations.value.shape, int)))
         column = np.flatnonzero(self.active)
         if not used.size or not column.size:
             nothing = np.zeros((0, 1), int)
@@ -173,7 +174,7 @@ class GaspariCohn(eqx.Module):
         points = self.positions.reshape(-1, self.positions.shape[-1])[column]
         found = []
         for tile in self._tiles(points):
-            rank, ratio = self._nearest(points[tile], where, width)
+            rank, ratio = self._nearest(points[tile], where, width, kind[used])
             found.append((column[tile], used[rank], ratio))
         return _join(found, np.asarray(observations.group))
 
@@ -185,15 +186,24 @@ class GaspariCohn(eqx.Module):
         tiles = np.split(order, np.flatnonzero(np.diff(label.ravel()[order])) + 1)
         return [piece for tile in tiles for piece in np.array_split(tile, -(-tile.size // PIECE))]
 
-    def _nearest(self, points, where, width):
-        """Ranks and distance ratios of the observations in reach of some columns, nearest first."""
+    def _nearest(self, points, where, width, kind):
+        """Ranks and distance ratios of the observations in reach of some columns, nearest first.
+
+        The cap counts each kind by itself, so that a dense kind does not drive out a sparse one.
+        """
         centre = points.mean(axis=0)
         reach = np.abs(points - centre).max(axis=0) + 2 * width[:, None]
         candidates = np.flatnonzero((np.abs(self._wrap(where - centre)) <= reach).all(axis=1))
         offset = self._wrap(points[:, None] - where[candidates][None])
         ratio = np.sqrt((offset**2).sum(axis=-1)) / width[candidates]
-        keep = min(self.most, int((ratio < 2).sum(axis=1).max(initial=0)))
-        nearest = np.argsort(ratio, axis=1, kind="stable")[:, :keep]
+        kept = [np.zeros((len(points), 0), int)]
+        for one in np.unique(kind[candidates]):
+            some = np.flatnonzero(kind[candidates] == one)
+            most = min(self.most, int((ratio[:, some] < 2).sum(axis=1).max(initial=0)))
+            kept.append(some[np.argsort(ratio[:, some], axis=1, kind="stable")[:, :most]])
+        nearest = np.concatenate(kept, axis=1)
+        order = np.argsort(np.take_along_axis(ratio, nearest, axis=1), axis=1, kind="stable")
+        nearest = np.take_along_axis(nearest, order, axis=1)
         return candidates[nearest], np.take_along_axis(ratio, nearest, axis=1)
 
     def _wrap(self, offset):

@@ -27,5 +27,6 @@ def named_key(seed, *names):
     """
     key = jax.random.key(seed) if isinstance(seed, int | np.integer) else seed
     for name in names:
+        name = int(name) if isinstance(name, np.integer) else name
         key = jax.random.fold_in(key, zlib.crc32(f"{type(name).__name__}:{name}".encode()))
     return key

@@ -29,6 +29,14 @@ class Trajectory(eqx.Module):
     final: PyTree
 
 
+def start_of(forcing):
+    """First time of a forcing; an InputError for weather that has none."""
+    start = getattr(forcing, "start", None)
+    if start is None:
+        raise InputError("this forcing has no first time; say when the run starts: start=")
+    return start
+
+
 def rollout(model, state, forcing, steps, *, key, start=None, save_every=1, observe=None):
     """Run a model forward, keeping the trajectory in memory.
 
@@ -65,7 +73,7 @@ def rollout(model, state, forcing, steps, *, key, start=None, save_every=1, obse
         raise InputError(
             f"steps ({steps}) must be a positive multiple of save_every ({save_every})"
         )
-    start = jnp.asarray(forcing.start if start is None else start)
+    start = jnp.asarray(start_of(forcing) if start is None else start)
     return _scan(model, state, forcing, steps // save_every, save_every, key, start, observe)
 
 
@@ -125,7 +133,7 @@ def stream(
             f"steps ({steps}) must be a positive multiple of save_every ({save_every}), "
             f"and block ({block}) positive"
         )
-    start = int(forcing.start if start is None else start)
+    start = int(start_of(forcing) if start is None else start)
     saves = steps // save_every
     for first in range(0, saves, block):
         count = min(block, saves - first)

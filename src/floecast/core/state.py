@@ -39,7 +39,7 @@ class IceState(eqx.Module):
         ----------
         grid : Grid
         concentration : (..., y, x) array
-            [1]; taken as 0 on land.
+            [1]; what stands on land does not matter, here and below.
         thickness : (..., y, x) array
             Mean over the ice [m].
         snow_depth : (..., y, x) array, optional
@@ -52,8 +52,9 @@ class IceState(eqx.Module):
         concentration = jnp.asarray(concentration)
         ocean = jnp.broadcast_to(grid.mask_t, concentration.shape)
         concentration = jnp.where(ocean, concentration, 0.0)
+        thickness = jnp.where(ocean, thickness, 0.0)
         still = jnp.zeros_like(concentration)
-        snow = still if snow_depth is None else concentration * snow_depth
+        snow = still if snow_depth is None else concentration * jnp.where(ocean, snow_depth, 0.0)
         return cls(concentration, concentration * thickness, snow, still, still, still)
 
     @property

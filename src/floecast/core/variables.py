@@ -59,7 +59,7 @@ _TABLE = (
         "T",
         0.0,
         inf,
-        ("sivolu", "sit"),
+        ("sivolu",),
         "area: mean where sea",
     ),
     Variable(
@@ -70,7 +70,7 @@ _TABLE = (
         "T",
         0.0,
         inf,
-        ("sithic", "sithick", "sea_ice_thickness"),
+        ("sithic", "sithick", "sit", "sea_ice_thickness"),
         "area: mean where sea_ice",
     ),
     Variable(

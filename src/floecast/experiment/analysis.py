@@ -7,19 +7,17 @@ import numpy as np
 
 from floecast.assimilation.diagnostics import innovation_statistics
 from floecast.core.atomic import write_text
-from floecast.core.calendar import to_seconds
+from floecast.core.calendar import DAY, iso, to_seconds
 from floecast.core.ensemble import member
 from floecast.io.readers import read_observations
-from floecast.observation.observations import Observations
+from floecast.observation.errors import BLOCK
+from floecast.observation.observations import KINDS, Observations
 from floecast.observation.operators import observe
 from floecast.observation.quality_control import check_departure, check_range, summary
 from floecast.observation.sampling import sample_concentration, sample_thickness
 from floecast.observation.superob import superobservations
 
 from . import files
-
-BLOCK = 100e3
-"""Side of the blocks that are assimilated or withheld as a whole [m]."""
 
 
 def products(config):
@@ -82,6 +80,9 @@ def equivalents(ensemble, observations):
 def withheld_blocks(x, y):
     """Which places lie in blocks kept for verification.
 
+    The blocks are those within which thickness errors are shared, so that what is withheld shares
+    none with what is used.
+
     Parameters
     ----------
     x, y : (p,) array
@@ -90,7 +91,7 @@ def withheld_blocks(x, y):
     Returns
     -------
     (p,) bool array
-        True in every second block along the rows of the checkerboard of 100 km blocks.
+        True in every second row of blocks.
     """
     return np.floor(np.asarray(y) / BLOCK).astype(int) % 2 == 1
 
@@ -127,9 +128,24 @@ def _from_files(case, noted):
             f"{section.start:%Y-%m-%d} to {section.end:%Y-%m-%d}, "
             f"{int(np.sum(observations.flag != 0))} of them flagged in the product."
         )
-        dense = observations.of_kind("concentration")
-        if dense.size:
-            observations = superobservations(dense, case.grid)
+        half = observations.span // 2
+        away = np.abs(observations.time - case.analysis_time) - half
+        if np.any(away > DAY):
+            noted["warnings"].append(
+                f"{section.file}: {int(np.sum(away > DAY))} observations are of times more than a "
+                f"day from the analysis, the farthest {away.max() / DAY:.0f} days; they are used "
+                "as if they were of its time."
+            )
+        last = int(np.max(observations.time + half, initial=0))
+        if last > case.analysis_time:
+            noted["notes"].append(
+                f"Hindcast: {section.file} holds averages until {iso(last)[:10]}, which were not "
+                "known at the time of the analysis."
+            )
+        dense = np.asarray(observations.kind) == KINDS.index("concentration")
+        if dense.any():
+            joined = superobservations(observations.select(dense), case.grid)
+            observations = Observations.concatenate([joined, observations.select(~dense)])
         parts.append(_split(observations, section.withhold))
     return _joined(parts)
 

@@ -81,7 +81,8 @@ def _from_files(case, noted):
     thickness = fill(read_thickness_field(path, case.grid, time=case.background_time), case.grid)
     thickness = np.where((concentration > 0) & ~(thickness > 0), YOUNG_ICE, thickness)
     noted["notes"].append(
-        f"Background: thickness of {section.thickness}, concentration of "
+        f"Background: thickness of {section.thickness}, taken as the mean over the ice, "
+        "concentration of "
         f"{calendar.iso(case.background_time)[:10]} from {section.concentration}, then weather "
         f"drawn from a climatology until {calendar.iso(case.analysis_time)}."
     )
@@ -94,7 +95,7 @@ def _make_truth(case):
     options = {"key": case.key("truth", "model"), "save_every": per_day}
     start = rollout(
         model,
-        typical_state(case.grid, case.background_time),
+        case.other_state("truth start", case.background_time),
         case.true_weather,
         case.config.background.spin_up_days * per_day,
         start=case.background_time,

@@ -10,13 +10,14 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from floecast.assimilation.inflation import Inflation
-from floecast.assimilation.initial import InitialErrors
+from floecast.assimilation.initial import InitialErrors, initial_ensemble
 from floecast.assimilation.kalman import LETKF
 from floecast.assimilation.localisation import GaspariCohn
 from floecast.atmosphere.forcing import FilledForcing, check_forcing
 from floecast.atmosphere.weather import SyntheticWeather
 from floecast.config import Config
 from floecast.core import calendar
+from floecast.core.ensemble import member
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
@@ -89,36 +90,46 @@ class Case:
 
     @cached_property
     def initial_concentration(self):
-        """Concentration where the members start, gaps filled from the nearest cell [1]."""
+        """Concentration that the ocean is warm beyond: where the members start, gaps filled from
+        the nearest cell; in twins the typical one at the analysis [1]."""
         if self.config.twin:
-            return np.asarray(typical_state(self.grid, self.background_time).concentration)
+            return np.asarray(typical_state(self.grid, self.analysis_time).concentration)
         path = self.input(self.config.background.concentration)
         return fill(concentration_field(path, self.grid, self.background_time), self.grid)
 
-    def model(self, wind_factor=None, turning_angle=None):
-        """The forecast model, or with other drift parameters the truth's."""
+    def model(self):
+        """The forecast model."""
         section = self.config.model
-        drift = FreeDrift(
-            wind_factor=section.wind_factor if wind_factor is None else wind_factor,
-            turning_angle=section.turning_angle if turning_angle is None else turning_angle,
+        return self._model(section.wind_factor, section.turning_angle, self.initial_concentration)
+
+    def truth_model(self):
+        """The model that makes the truth of a twin: other drift, and an ocean of its own."""
+        section = self.config.background
+        other = self.other_state("truth ocean", self.analysis_time).concentration
+        return self._model(section.truth_wind_factor, section.truth_turning_angle, other)
+
+    def other_state(self, name, time):
+        """A typical state with errors like those of a member, but drawn apart from them."""
+        typical = typical_state(self.grid, time)
+        drawn = initial_ensemble(
+            self.key(name), typical, self.grid, 2, errors=self.initial_errors()
         )
+        return member(drawn, 0)
+
+    def _model(self, wind_factor, turning_angle, concentration):
+        section = self.config.model
         heat = ocean_heat_flux_beyond_edge(
-            self.initial_concentration,
+            concentration,
             self.grid,
             far_away=section.open_water_heat_flux,
             distance=1e3 * section.open_water_distance_km,
         )
         return Simulator(
             self.grid,
-            rheology=drift,
+            rheology=FreeDrift(wind_factor=wind_factor, turning_angle=turning_angle),
             thermodynamics=SimpleFreezing(ocean_heat_flux=jnp.asarray(heat)),
-            dt=round(self.config.model.step_hours * calendar.HOUR),
+            dt=round(section.step_hours * calendar.HOUR),
         )
-
-    def truth_model(self):
-        """The model that makes the truth of a twin."""
-        section = self.config.background
-        return self.model(section.truth_wind_factor, section.truth_turning_angle)
 
     @cached_property
     def true_weather(self):

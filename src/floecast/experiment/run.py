@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from floecast.core.errors import InputError
+from floecast.io.readers import identify
 from floecast.io.run_folder import RunFolder
 from floecast.progress import Silent
 
@@ -42,7 +43,7 @@ def run(config, *, data=None, out=None, until="report", progress=None):
     ------
     InputError
         If a file is missing or wrong, or the folder is not this run's. Nothing is written before
-        the configuration and the presence of its files have been checked.
+        the configuration has been checked, and that its files are there and are known products.
     """
     data = None if data is None else Path(data)
     if data is not None and not data.is_dir():
@@ -52,19 +53,17 @@ def run(config, *, data=None, out=None, until="report", progress=None):
             raise InputError(f"{name} is needed; name its folder by --data or FLOECAST_DATA")
         if not (data / name).is_file():
             raise InputError(f"no file {data / name}; the README says where to download it")
+        identify(data / name)
     progress = Silent() if progress is None else progress
     folder = RunFolder(out or Path("runs") / config.name, config.model_dump(mode="json"))
     case = Case(config, folder, data, progress)
-    anew = False
     for name, stage in STAGES.items():
-        # A stage done again changes what those after it stand on.
-        anew = anew or not folder.done(name)
-        if anew:
+        if folder.done(name, data):
+            progress.stage(name, "done before")
+        else:
             progress.stage(name, "begun")
             with folder.stage(name, stage.products(config)) as noted:
                 stage.make(case, noted)
-        else:
-            progress.stage(name, "done before")
         if name == until:
             break
     return folder

@@ -4,6 +4,7 @@ import numpy as np
 
 from floecast.io.cf import read_dataset
 from floecast.io.readers import concentration_field, read_thickness_field
+from floecast.observation.errors import BLOCK
 from floecast.observation.footprint import containing_cell
 from floecast.observation.observations import KINDS
 from floecast.verification.baselines import persistence
@@ -12,7 +13,6 @@ from floecast.verification.scorecard import Scorecard
 from floecast.verification.verify import score
 
 from . import files
-from .analysis import BLOCK
 
 
 def products(config):
@@ -60,7 +60,7 @@ def _scores_of_fields(case, truth):
     if case.config.twin:
         free = files.read_members(folder.file("free_run_members.nc"))
         systems["free run"] = {name: free[name] for name in truth}
-        start = {name: field[0].mean(axis=1 - 1) for name, field in members.items()}
+        start = {name: field[0].mean(axis=0) for name, field in members.items()}
     else:
         start = {name: field[0] for name, field in truth.items()}
     systems["persistence"] = {name: persistence(start[name], len(leads)) for name in truth}

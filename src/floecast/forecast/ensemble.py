@@ -12,7 +12,7 @@ from floecast.core import calendar
 from floecast.core.ensemble import count, healthy, stack
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
-from floecast.core.rollout import rollout
+from floecast.core.rollout import rollout, start_of
 
 
 class Forecast(eqx.Module):
@@ -93,7 +93,7 @@ def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, prog
     ------
     InputError
         If the number of forcings is not that of the members, a day is not a multiple of the
-        model's step, or `start` is not known.
+        model's step, `start` is not known, or the forcing lacks a field that the model needs.
     """
     members = count(ensemble)
     if calendar.DAY % model.dt:
@@ -102,10 +102,8 @@ def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, prog
     if own_forcing and len(forcing) != members:
         raise InputError(f"{len(forcing)} forcings for {members} members; give one, or one each")
     if start is None:
-        start = getattr(forcing[0] if own_forcing else forcing, "start", None)
-        if start is None:
-            raise InputError("this forcing has no first time; say when the forecast starts: start=")
-        start = int(start)
+        start = int(start_of(forcing[0] if own_forcing else forcing))
+    _check_needs(model, forcing[0] if own_forcing else forcing, start)
     forcing = stack(forcing) if own_forcing else forcing
     keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(members))
 
@@ -119,6 +117,19 @@ def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, prog
     trajectory = jax.tree.map(lambda *leaves: np.stack(leaves, axis=1), *states)
     time = start + calendar.DAY * np.arange(days + 1)
     return Forecast(model.grid, start, time, trajectory, np.asarray(healthy(trajectory)))
+
+
+def _check_needs(model, forcing, start):
+    """Refuse forcing without a field that the model says it reads."""
+    needs = getattr(model, "needs", ())
+    if needs:
+        there = forcing.between(start, start + model.dt).fields()
+        absent = [name for name in needs if name not in there]
+        if absent:
+            raise InputError(
+                f"the forcing lacks {', '.join(absent)}, which the model needs; FilledForcing "
+                "takes what is absent from another source"
+            )
 
 
 @eqx.filter_jit

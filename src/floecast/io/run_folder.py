@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -22,9 +23,10 @@ VERSIONED = ("floecast", "jax", "jaxlib", "equinox", "numpy", "scipy", "xarray",
 class RunFolder:
     """Folder of a run, opened for going on with it.
 
-    A stage counts as done when the manifest says so and each of its files still has the checksum
-    noted there. Files appear under their name only when they are whole, so that a run killed at
-    any moment goes on with the first stage not done.
+    A stage counts as done when the manifest says so, each of its files and of the inputs it read
+    still has the checksum noted there, and the versions are those it was made with. Files appear
+    under their name only when they are whole, so that a run killed at any moment goes on with the
+    first stage not done. A stage that begins takes itself and all after it out of the manifest.
 
     Parameters
     ----------
@@ -42,6 +44,8 @@ class RunFolder:
     def __init__(self, path, config):
         self.path = Path(path)
         self._file = self.path / "manifest.json"
+        for left in [*self.path.glob(".*.partial"), *self.path.glob(".*.old")]:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         if self._file.exists():
             self.manifest = read_manifest(self.path)
             if self.manifest["config"] != config:
@@ -53,13 +57,18 @@ class RunFolder:
             return
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise InputError(f"{self.path} exists and is not a run; choose another --out")
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot make the folder {self.path}: {error.strerror}; choose another --out"
+            ) from None
         self.manifest = {
             "name": config["name"],
             "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "config": config,
             "seed": config["seed"],
-            "versions": {name: metadata.version(name) for name in VERSIONED},
+            "versions": versions(),
             "machine": {
                 "python": platform.python_version(),
                 "system": f"{platform.system()} {platform.machine()}",
@@ -77,15 +86,21 @@ class RunFolder:
         """Path of a file of this run."""
         return self.path / name
 
-    def done(self, stage):
-        """Whether a stage is finished and its files are unharmed."""
-        for record in self.manifest["stages"]:
-            if record["name"] == stage:
-                return all(
-                    self.file(name).is_file() and checksum(self.file(name)) == digest
-                    for name, digest in record["files"].items()
-                )
-        return False
+    def done(self, stage, inputs=None):
+        """Whether a stage is finished and nothing it stands on has changed.
+
+        Parameters
+        ----------
+        stage : str
+        inputs : path, optional
+            Folder of the inputs.
+        """
+        record = next((one for one in self.manifest["stages"] if one["name"] == stage), None)
+        if record is None or self.manifest["versions"] != versions():
+            return False
+        files = [(self.file(name), digest) for name, digest in record["files"].items()]
+        files += [(inputs / one["path"], one["sha256"]) for one in record["inputs"]]
+        return all(file.is_file() and checksum(file) == digest for file, digest in files)
 
     @contextlib.contextmanager
     def stage(self, name, files):
@@ -104,6 +119,11 @@ class RunFolder:
             what it noted before.
         """
         began = time.perf_counter()
+        names = [one["name"] for one in self.manifest["stages"]]
+        if name in names:
+            self.manifest["stages"] = self.manifest["stages"][: names.index(name)]
+        self.manifest["versions"] = versions()
+        self._write()
         noted = {"notes": [], "warnings": [], "inputs": []}
         yield noted
         record = {
@@ -113,8 +133,7 @@ class RunFolder:
             "files": {file: checksum(self.file(file)) for file in files},
             **noted,
         }
-        stages = self.manifest["stages"]
-        self.manifest["stages"] = [old for old in stages if old["name"] != name] + [record]
+        self.manifest["stages"].append(record)
         for kind in noted:
             told = [entry for stage in self.manifest["stages"] for entry in stage[kind]]
             self.manifest[kind] = [e for i, e in enumerate(told) if e not in told[:i]]
@@ -125,6 +144,11 @@ class RunFolder:
 
     def _write(self):
         write_text(self._file, json.dumps(self.manifest, indent=1, ensure_ascii=False) + "\n")
+
+
+def versions():
+    """Versions of what makes the numbers."""
+    return {name: metadata.version(name) for name in VERSIONED}
 
 
 def read_manifest(folder):
@@ -150,9 +174,12 @@ def read_manifest(folder):
 
 def input_record(path, root):
     """What the manifest tells of an input file: name below `root`, SHA-256, size."""
-    path, root = Path(path).resolve(), Path(root).resolve()
-    name = path.relative_to(root) if path.is_relative_to(root) else path.name
-    return {"path": str(name), "sha256": checksum(path), "bytes": path.stat().st_size}
+    path = Path(path)
+    return {
+        "path": path.relative_to(root).as_posix(),
+        "sha256": checksum(path),
+        "bytes": path.stat().st_size,
+    }
 
 
 def checksum(path):

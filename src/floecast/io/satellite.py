@@ -140,6 +140,9 @@ def _nsidc_codes(source, grid, start, end):
             f"icecon is {code.dtype} of shape {code.shape}, expected bytes of shape "
             f"(time, {NSIDC_25KM.shape[0]}, {NSIDC_25KM.shape[1]})"
         )
+    unit = code.attrs.get("units", "1")
+    if unit != "1":
+        source.refuse(f"icecon is in {unit!r}, expected codes without a unit")
     NSIDC_25KM.check(source, "icecon", "x", "y")
     day = source.seconds("time") // DAY * DAY
     if np.any(np.diff(day) <= 0):

@@ -136,7 +136,7 @@ def _to_zarr(dataset, path, times_per_chunk):
     for variable in dataset.variables.values():
         if variable.ndim:
             variable.encoding["chunks"] = tuple(
-                min(size, lengths.get(dim, size))
+                max(1, min(size, lengths.get(dim, size)))
                 for dim, size in zip(variable.dims, variable.shape, strict=True)
             )
     dataset.to_zarr(path, zarr_format=3, consolidated=False)

@@ -1,6 +1,7 @@
 """Superobservations: the observations within a grid cell joined to one."""
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from floecast.core.errors import InputError
 
@@ -23,8 +24,8 @@ def superobservations(observations, grid, *, correlation=0.5):
     Returns
     -------
     Observations
-        At the cell centres, sorted by kind, time and cell, with the cell as footprint and the
-        smallest group number that took part.
+        At the cell centres, sorted by kind, time and cell, with the mean of the footprints and
+        the smallest group number that took part.
 
     Raises
     ------
@@ -54,6 +55,7 @@ def superobservations(observations, grid, *, correlation=0.5):
     group = np.full(cell.size, np.iinfo(np.int32).max, np.int32)
     np.minimum.at(group, member, good.group)
     row, column = np.divmod(cell, grid.shape[1])
+    seen, weight = _mean_footprints(good, member, count, grid.mask_t.size)
     return Observations(
         value=total(good.value) / count,
         error_std=np.sqrt(variance) / count,
@@ -63,7 +65,25 @@ def superobservations(observations, grid, *, correlation=0.5):
         y=grid.y[row],
         time=time,
         span=span,
-        cell=cell[:, None].astype(np.int32),
-        weight=np.ones((cell.size, 1)),
+        cell=seen,
+        weight=weight,
         flag=np.zeros(cell.size, np.int32),
     )
+
+
+def _mean_footprints(observations, member, count, cells):
+    """Cells and weights ``(superobservation, k)`` of the mean of the footprints of each."""
+    width = observations.cell.shape[1]
+    rows = np.repeat(member, width)
+    share = (observations.weight / count[member][:, None]).ravel()
+    shape = (count.size, cells)
+    mean = csr_array((share, (rows, observations.cell.ravel())), shape=shape, dtype=float)
+    mean.sum_duplicates()
+    mean.eliminate_zeros()
+    number = np.diff(mean.indptr)
+    place = np.arange(mean.nnz) - np.repeat(mean.indptr[:-1], number)
+    row = np.repeat(np.arange(number.size), number)
+    cell = np.zeros((number.size, number.max(initial=1)), np.int32)
+    weight = np.zeros(cell.shape)
+    cell[row, place], weight[row, place] = mean.indices, mean.data
+    return cell, weight

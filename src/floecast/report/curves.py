@@ -167,7 +167,7 @@ def _with_unit(label, unit):
 def _figure():
     figure = Figure(figsize=(6.4, 5.3))
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.145, 0.30, 0.83, 0.61))
+    axes = figure.add_axes((0.175, 0.30, 0.80, 0.61))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dfe4e8", lw=0.8)
     axes.set_axisbelow(True)

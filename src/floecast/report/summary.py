@@ -109,10 +109,15 @@ def verdict(contents):
     pairs = [pair for pair in _pairs(card, "iiee") if pair[2]]
     if pairs:
         won = sum(forecast.value < reference.value for _, forecast, reference in pairs)
+        clear = sum(
+            forecast.high < reference.low or reference.high < forecast.low
+            for _, forecast, reference in pairs
+        )
         lead, forecast, reference = pairs[-1]
+        apart = f"intervals apart at {clear} of them" if clear else "intervals overlap at all"
         parts.append(
             f"ice-edge error below persistence at {won} of {len(pairs)} leads "
-            f"({_change_text(forecast.value, reference.value)} at day {lead / 24:g})"
+            f"({_change_text(forecast.value, reference.value)} at day {lead / 24:g}; {apart})"
         )
     if not parts:
         return f"{contents.leads[-1] / 24:g}-day forecast, not verified."

@@ -43,8 +43,8 @@ class FreeDrift(AbstractRheology):
     doi:10.1175/1520-0485(1979)009<0815:ADTSIM>2.0.CO;2, for C = 20.
     """
 
-    wind_factor: Float[Array, ""] = eqx.field(converter=parameter, default=0.0175)
-    turning_angle: Float[Array, ""] = eqx.field(converter=parameter, default=25.0)
+    wind_factor: Float[Array, ""] = eqx.field(converter=parameter, default=0.016)
+    turning_angle: Float[Array, ""] = eqx.field(converter=parameter, default=22.0)
     arrest_thickness: Float[Array, ""] = eqx.field(converter=parameter, default=3.5)
     compactness: Float[Array, ""] = eqx.field(converter=parameter, default=20.0)
     sparse_concentration: Float[Array, ""] = eqx.field(converter=parameter, default=0.05)

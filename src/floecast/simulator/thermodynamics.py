@@ -175,7 +175,7 @@ def climatological_snowfall(time):
 
 
 def ocean_heat_flux_beyond_edge(
-    concentration, grid, *, under_pack=2.0, far_away=250.0, distance=150e3
+    concentration, grid, *, under_pack=2.0, far_away=300.0, distance=50e3
 ):
     """Plausible heat flux from the ocean that keeps the ice edge where a given field has it.
 

@@ -59,9 +59,8 @@ def typical_state(grid, time):
 
 
 def _distance(grid, latitude, longitude):
-    to_radians = np.radians
-    phi, there = to_radians(grid.latitude), to_radians(latitude)
+    phi, there = np.radians(grid.latitude), np.radians(latitude)
     cosine = np.sin(phi) * np.sin(there) + np.cos(phi) * np.cos(there) * np.cos(
-        to_radians(grid.longitude - longitude)
+        np.radians(grid.longitude - longitude)
     )
     return 6371e3 * np.arccos(np.clip(cosine, -1.0, 1.0))

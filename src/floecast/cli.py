@@ -11,7 +11,6 @@ import typer
 from floecast.core.errors import FloecastError
 
 app = typer.Typer(
-    help="Short-term Arctic sea-ice forecasting: analysis, ensemble forecast, scores, report.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -35,6 +34,26 @@ Data = Annotated[
     typer.Option("--data", metavar="DIR", envvar="FLOECAST_DATA", help="Folder of the real files."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")]
+
+
+def _print_version(wanted: bool):
+    if wanted:
+        from importlib import metadata
+
+        typer.echo(f"floecast {metadata.version('floecast')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+):
+    """Short-term Arctic sea-ice forecasting: analysis, ensemble forecast, scores, report."""
 
 
 @app.command("run")

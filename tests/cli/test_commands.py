@@ -1,6 +1,7 @@
 """The command as a user calls it, within this process."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -107,3 +108,7 @@ def test_observe_refuses_what_is_no_product(floecast, tmp_path, content):
 
 def test_report_of_no_run_is_refused(floecast, tmp_path):
     refused(floecast("report", tmp_path), "manifest.json")
+
+
+def test_version(floecast):
+    assert re.fullmatch(r"floecast \d+\.\d+\.\d+\S*\n", floecast("--version").stdout)

@@ -85,7 +85,7 @@ def test_signed_number():
                 edge("persistence", 120, 2),
             ],
             "Ice-edge error below persistence at 1 of 2 leads "
-            "(−25 % at day 2; intervals overlap at all).",
+            "(−25 % at day 2; intervals overlap at every lead).",
         ),
         ([edge("forecast", 80, 1)], "2-day forecast, not verified."),
     ],

@@ -59,6 +59,8 @@ class Line:
 FORECAST_EDGE = Line("forecast edge", "#e69f00", "-", 2.4)
 ANALYSIS_EDGE = Line("edge at the start", "#111111", (0, (1.2, 1.2)), 1.8)
 TRUE_EDGE = Line("observed edge", "#d6267f", (0, (5, 1.8)), 2.0)
+MANY_POINTS = 700
+"""More marks than this are drawn small, or they would hide the field."""
 
 
 def fraction_scale(label, colours=cmocean.cm.ice):
@@ -183,9 +185,11 @@ class FieldMap:
         bar.set_label(scale.label, labelpad=2)
         bar.outline.set_linewidth(0.6)
         handles = [_handle(line) for line in lines]
+        many = sum(len(x) for _, _, x, _ in points) > MANY_POINTS
         for label, colour, x, y in points:
             look = {"marker": "o", "ls": "", "mec": "#111111", "mfc": colour}
-            self._axes.plot(x, y, ms=2.6, mew=0.6, zorder=6, **look)
+            size = {"ms": 1.1, "mew": 0.25} if many else {"ms": 2.6, "mew": 0.6}
+            self._axes.plot(x, y, zorder=6, **size, **look)
             handles.append(Line2D([], [], ms=7, label=label, **look))
         self._figure.legend(
             handles=handles,

@@ -114,7 +114,9 @@ def verdict(contents):
             for _, forecast, reference in pairs
         )
         lead, forecast, reference = pairs[-1]
-        apart = f"intervals apart at {clear} of them" if clear else "intervals overlap at all"
+        apart = (
+            f"intervals apart at {clear} of them" if clear else "intervals overlap at every lead"
+        )
         parts.append(
             f"ice-edge error below persistence at {won} of {len(pairs)} leads "
             f"({_change_text(forecast.value, reference.value)} at day {lead / 24:g}; {apart})"

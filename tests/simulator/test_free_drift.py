@@ -69,7 +69,7 @@ def test_advance_uses_the_mean_wind_and_changes_the_velocity_alone():
     state = random_state(GRID, 2)
     forcing = steady_forcing(GRID, 0.0, 0.0, 260.0)
     forcing.wind_u[1] = 6.0
-    after = FreeDrift().advance(state, forcing, GRID, 3600)
+    after = FreeDrift().advance(state, forcing, GRID, 3600, 1)
     u, v = velocity(FreeDrift(), state, 3.0 * ONES, ZEROS, GRID)
     np.testing.assert_allclose(after.u, u, rtol=1e-14)
     np.testing.assert_allclose(after.v, v, rtol=1e-14)

@@ -1,7 +1,6 @@
 """The simulator as a model: budgets, bounds, derivatives, reproducibility."""
 
 from dataclasses import replace
-from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -21,7 +20,7 @@ from floecast.core.rollout import rollout, stream
 from floecast.core.state import IceState, check_state
 from floecast.simulator.advection import MAX_SPEED
 from floecast.simulator.free_drift import FreeDrift
-from floecast.simulator.interfaces import AbstractThermodynamics
+from floecast.simulator.interfaces import NoThermodynamics
 from floecast.simulator.model import Simulator
 from floecast.simulator.thermodynamics import SimpleFreezing, ocean_heat_flux_beyond_edge
 
@@ -30,15 +29,6 @@ from .conftest import random_state, steady_forcing
 BOX = Grid.box((7, 8), 40e3)
 JANUARY = to_seconds("2015-01-15")
 step = eqx.filter_jit(lambda model, state, forcing: model.step(state, forcing, None))
-
-
-class Nothing(AbstractThermodynamics):
-    """Neither freezes nor melts."""
-
-    needs: ClassVar[tuple[str, ...]] = ()
-
-    def advance(self, state, forcing, grid, dt):
-        return state
 
 
 def smooth_state(grid, seed=0):
@@ -95,7 +85,7 @@ def test_a_winter_week_over_the_arctic(arctic100, key):
 
 
 def test_transport_alone_keeps_the_volume(arctic100, key):
-    model = Simulator(arctic100, thermodynamics=Nothing())
+    model = Simulator(arctic100, thermodynamics=NoThermodynamics())
     weather, start = SyntheticWeather.draw(key, arctic100), pack_ice(arctic100)
     last = rollout(model, start, weather, 60, key=key, start=JANUARY, save_every=60).final
     for name in ("ice_volume", "snow_volume"):
@@ -104,7 +94,7 @@ def test_transport_alone_keeps_the_volume(arctic100, key):
 
 
 def test_wind_against_a_coast_does_not_pile_ice_up_without_limit():
-    model = Simulator(Grid.box((1, 20), 50e3), thermodynamics=Nothing())
+    model = Simulator(Grid.box((1, 20), 50e3), thermodynamics=NoThermodynamics())
     ones = np.ones((1, 20))
     state = IceState(ones, 2.0 * ones, *(np.zeros((1, 20)),) * 4)
     forcing = steady_forcing(model.grid, 8.0, 0.0, 260.0)

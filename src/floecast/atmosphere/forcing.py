@@ -1,4 +1,4 @@
-"""What drives the ice from above."""
+"""What drives the ice from above and from below."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -17,6 +17,10 @@ FIELDS = (
     "shortwave",
     "longwave",
     "snowfall",
+    "current_u",
+    "current_v",
+    "sea_surface_height",
+    "ocean_temperature",
 )
 
 
@@ -37,6 +41,12 @@ class Forcing(eqx.Module):
         Downward at the surface [W/m2].
     snowfall : (time, y, x) array, optional
         [kg/m2/s].
+    current_u, current_v : (time, y, x) array, optional
+        Of the sea surface along the grid's axes [m/s].
+    sea_surface_height : (time, y, x) array, optional
+        [m].
+    ocean_temperature : (time, y, x) array, optional
+        To which the mixed layer is drawn [K].
     """
 
     time: Int[Array, " time"]
@@ -47,6 +57,10 @@ class Forcing(eqx.Module):
     shortwave: Float[Array, "time y x"] | None = None
     longwave: Float[Array, "time y x"] | None = None
     snowfall: Float[Array, "time y x"] | None = None
+    current_u: Float[Array, "time y x"] | None = None
+    current_v: Float[Array, "time y x"] | None = None
+    sea_surface_height: Float[Array, "time y x"] | None = None
+    ocean_temperature: Float[Array, "time y x"] | None = None
 
     @property
     def start(self):
@@ -91,6 +105,10 @@ class Forcing(eqx.Module):
     def middle(self):
         """Mean of the fields over the times given, ``(y, x)`` each, by name."""
         return {name: jnp.mean(field, axis=0) for name, field in self.fields().items()}
+
+    def with_absent(self, fields):
+        """The same with fields that it lacks, ``(time, y, x)`` by name; others are left aside."""
+        return Forcing(self.time, **(fields | self.fields()))
 
     def fields(self):
         """The fields that are there, by name."""

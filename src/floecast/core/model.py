@@ -15,6 +15,11 @@ class Model(Protocol):
         Where its state lives.
     dt : int
         Length of a step [s].
+
+    Notes
+    -----
+    A model that remembers more than the shared state has a method ``start(state, forcing)`` too,
+    which makes its own state of a shared one; see `started`.
     """
 
     grid: object
@@ -32,3 +37,22 @@ class Model(Protocol):
             For models that draw noise.
         """
         ...
+
+
+def started(model, state, forcing=None):
+    """The state that a model steps, of one that every model shares.
+
+    Parameters
+    ----------
+    model : Model
+    state : pytree
+    forcing : Forcing, optional
+        Around the start of the run.
+
+    Returns
+    -------
+    pytree
+        ``model.start(state, forcing)`` where the model has that method, else `state`.
+    """
+    start = getattr(model, "start", None)
+    return state if start is None else start(state, forcing)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Int, PyTree
 
 from .errors import InputError
+from .model import started
 
 
 class Trajectory(eqx.Module):
@@ -44,7 +45,7 @@ def rollout(model, state, forcing, steps, *, key, start=None, save_every=1, obse
     ----------
     model : Model
     state : pytree
-        At `start`.
+        At `start`; if it lacks what the model remembers, `model.started` adds it.
     forcing : Forcing or anything with ``between(start, end)``
     steps : int
         Number of steps; a multiple of `save_every`.
@@ -74,6 +75,7 @@ def rollout(model, state, forcing, steps, *, key, start=None, save_every=1, obse
             f"steps ({steps}) must be a positive multiple of save_every ({save_every})"
         )
     start = jnp.asarray(start_of(forcing) if start is None else start)
+    state = started(model, state, forcing.between(start, start + model.dt))
     return _scan(model, state, forcing, steps // save_every, save_every, key, start, observe)
 
 

@@ -12,6 +12,7 @@ from floecast.core import calendar
 from floecast.core.ensemble import count, healthy, stack
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
+from floecast.core.model import started
 from floecast.core.rollout import rollout, start_of
 
 
@@ -107,11 +108,12 @@ def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, prog
     forcing = stack(forcing) if own_forcing else forcing
     keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(members))
 
-    states = [jax.tree.map(np.asarray, ensemble)]
+    states = [_shared(ensemble)]
+    ensemble = _started(model, ensemble, forcing, own_forcing, jnp.asarray(start))
     for day in range(days):
         begin = jnp.asarray(start + day * calendar.DAY)
         ensemble = _one_day(model, ensemble, forcing, own_forcing, keys, begin, at_once)
-        states.append(jax.tree.map(np.asarray, ensemble))
+        states.append(_shared(ensemble))
         if progress is not None:
             progress(day + 1, days)
     trajectory = jax.tree.map(lambda *leaves: np.stack(leaves, axis=1), *states)
@@ -130,6 +132,20 @@ def _check_needs(model, forcing, start):
                 f"the forcing lacks {', '.join(absent)}, which the model needs; FilledForcing "
                 "takes what is absent from another source"
             )
+
+
+def _shared(ensemble):
+    """What every model shares of the members' states, out of the device's memory."""
+    ice = getattr(ensemble, "ice", None)
+    return jax.tree.map(np.asarray, ensemble if ice is None else ice())
+
+
+@eqx.filter_jit
+def _started(model, ensemble, forcing, own_forcing, start):
+    def one(state, forcing):
+        return started(model, state, forcing.between(start, start + model.dt))
+
+    return jax.vmap(one, in_axes=(0, 0 if own_forcing else None))(ensemble, forcing)
 
 
 @eqx.filter_jit

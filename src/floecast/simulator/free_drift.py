@@ -1,6 +1,7 @@
 """Free drift: the ice goes where the wind blows it, but not without limit into compact ice."""
 
 from dataclasses import replace
+from math import inf
 from typing import ClassVar
 
 import equinox as eqx
@@ -87,7 +88,23 @@ class FreeDrift(AbstractRheology):
     def _presence(self, concentration):
         return -jnp.expm1(-concentration / self.sparse_concentration)
 
-    def advance(self, state, forcing, grid, dt):
+    def longest_step(self, grid):
+        """See `AbstractRheology.longest_step`; there is none."""
+        return inf
+
+    def count_substeps(self, grid, dt):
+        """See `AbstractRheology.count_substeps`; one, as the law has no time in it."""
+        return 1
+
+    def memory(self, state, grid):
+        """See `AbstractRheology.memory`; free drift remembers nothing."""
+        return None
+
+    def carry(self, before, after, scheme, grid, dt, substeps):
+        """See `AbstractRheology.carry`; there is nothing to carry."""
+        return after
+
+    def advance(self, state, forcing, grid, dt, substeps):
         """See `AbstractRheology.advance`; damage stays as it is, `dt` does not matter."""
         wind = forcing.middle()
         u, v = self.velocity(state, wind["wind_u"], wind["wind_v"], grid)

@@ -1,6 +1,7 @@
 """What a rheology and a thermodynamics are to the simulator, and how their parameters are kept."""
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -19,24 +20,65 @@ class AbstractRheology(eqx.Module):
     needs: eqx.AbstractClassVar[tuple[str, ...]]
 
     @abc.abstractmethod
-    def advance(self, state, forcing, grid, dt):
-        """Move the velocity, and what else the rheology carries, over one step.
+    def longest_step(self, grid):
+        """Longest step of dynamics and transport that this rheology takes [s]."""
+
+    @abc.abstractmethod
+    def count_substeps(self, grid, dt):
+        """Substeps, or iterations, of a step of `dt` seconds on a grid of NumPy arrays.
+
+        Raises
+        ------
+        InputError
+            If those the user asked for are too few; it names the admissible ones.
+        """
+
+    @abc.abstractmethod
+    def memory(self, state, grid):
+        """What the rheology remembers, at the start of a run; None if nothing."""
+
+    @abc.abstractmethod
+    def advance(self, state, forcing, grid, dt, substeps):
+        """Move the velocity, and what else the rheology owns, over one step.
 
         Parameters
         ----------
-        state : IceState, or a state with the same fields and more
+        state : SimulatorState
             At the start of the step. Fields that are not the rheology's own pass unchanged.
         forcing : Forcing
             At the two ends of the step.
         grid : Grid
-        dt : int
+        dt : float
             Length of the step [s].
+        substeps : int
+            From `count_substeps`.
 
         Returns
         -------
         state
             With `u` and `v` as means over the step, because they carry the ice through it; with
-            the new `damage` and internal fields of rheologies that break the ice.
+            the new `damage` and memory of rheologies that break the ice.
+        """
+
+    @abc.abstractmethod
+    def carry(self, before, after, scheme, grid, dt, substeps):
+        """Carry what the rheology owns with the flow.
+
+        Parameters
+        ----------
+        before, after : SimulatorState
+            Before and after the transport of the ice, which has carried `damage` by ice volume.
+        scheme : AbstractScheme
+        grid : Grid
+        dt : float
+            [s]
+        substeps : int
+            Of the scheme.
+
+        Returns
+        -------
+        state
+            `after`, with the rheology's own fields carried.
         """
 
 
@@ -52,17 +94,37 @@ class AbstractThermodynamics(eqx.Module):
     needs: eqx.AbstractClassVar[tuple[str, ...]]
 
     @abc.abstractmethod
+    def memory(self, state, fields, grid):
+        """What the thermodynamics remembers, at the start of a run; None if nothing.
+
+        Parameters
+        ----------
+        state : IceState
+        fields : dict
+            Forcing fields ``(y, x)`` by name at that time; may be empty.
+        grid : Grid
+        """
+
+    @abc.abstractmethod
+    def contents(self, state):
+        """Tuple of ``(y, x)`` fields that travel with the ice volume, such as enthalpies."""
+
+    @abc.abstractmethod
+    def with_contents(self, state, contents):
+        """The state with contents as they are after transport."""
+
+    @abc.abstractmethod
     def advance(self, state, forcing, grid, dt):
         """Grow and melt ice and snow over one step.
 
         Parameters
         ----------
-        state : IceState, or a state with the same fields and more
+        state : SimulatorState
             After transport.
         forcing : Forcing
             At the two ends of the step.
         grid : Grid
-        dt : int
+        dt : float
             Length of the step [s].
 
         Returns
@@ -70,6 +132,28 @@ class AbstractThermodynamics(eqx.Module):
         state
             With new `concentration`, `ice_volume` and `snow_volume`, inside their bounds.
         """
+
+
+class NoThermodynamics(AbstractThermodynamics):
+    """Neither freezes nor melts: for idealised cases of dynamics."""
+
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def memory(self, state, fields, grid):
+        """See `AbstractThermodynamics.memory`; nothing."""
+        return None
+
+    def contents(self, state):
+        """See `AbstractThermodynamics.contents`; none."""
+        return ()
+
+    def with_contents(self, state, contents):
+        """See `AbstractThermodynamics.with_contents`."""
+        return state
+
+    def advance(self, state, forcing, grid, dt):
+        """See `AbstractThermodynamics.advance`; the state itself."""
+        return state
 
 
 def parameter(value):

@@ -1,18 +1,24 @@
 """The simulator: rheology, transport and thermodynamics put together as a `Model`."""
 
 from dataclasses import replace
+from math import ceil
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.operators import east, north
 
-from .advection import count_substeps, limit_speed, transport
+from .advection import AbstractScheme, Mesh, Upwind, count_substeps, limit_speed
+from .drifters import drift
 from .free_drift import FreeDrift
 from .interfaces import AbstractRheology, AbstractThermodynamics, cast
+from .state import SimulatorState, complete
 from .thermodynamics import SimpleFreezing
+from .transport import transport
 
 
 class Simulator(eqx.Module):
@@ -25,47 +31,99 @@ class Simulator(eqx.Module):
         `FreeDrift()` if left out.
     thermodynamics : AbstractThermodynamics, optional
         `SimpleFreezing()` if left out.
+    scheme : AbstractScheme, optional
+        Transport; `Upwind()` if left out.
+    ocean : optional
+        Anything with ``fields(time)``, such as `ArcticOcean`: what the forcing lacks of currents,
+        sea-surface height and ocean temperature. Still water if left out.
     dt : int
         Length of a step [s].
 
     Raises
     ------
     InputError
-        If `dt` is not a positive whole number.
+        If `dt` is not a positive whole number, or the rheology was given too few substeps.
 
     Notes
     -----
-    A step moves the ice (rheology), carries it (transport, sub-cycled) and lets it grow and melt
-    (thermodynamics). It computes in the precision of the state's concentration. Fields keep their
-    bounds because of how each part is built; nothing is clipped afterwards.
+    A step is divided into equal inner steps that the rheology admits. Each moves the ice
+    (rheology), carries it (transport, sub-cycled) and lets it grow and melt (thermodynamics). It
+    computes in the precision of the state's concentration. Fields keep their bounds because of how
+    each part is built; nothing is clipped afterwards. In reverse mode each inner step is computed
+    again from its first state, and only these states are kept.
     """
 
     grid: Grid
     rheology: AbstractRheology
     thermodynamics: AbstractThermodynamics
+    scheme: AbstractScheme
+    ocean: eqx.Module | None
     dt: int = eqx.field(static=True)
-    substeps: int = eqx.field(static=True)
+    inner_steps: int = eqx.field(static=True)
+    rheology_substeps: int = eqx.field(static=True)
+    transport_substeps: int = eqx.field(static=True)
 
-    def __init__(self, grid, *, rheology=None, thermodynamics=None, dt=21600):
+    def __init__(
+        self, grid, *, rheology=None, thermodynamics=None, scheme=None, ocean=None, dt=21600
+    ):
         if dt != int(dt) or dt < 1:
             raise InputError(f"dt must be a positive whole number of seconds, not {dt}")
         self.grid = grid
         self.rheology = FreeDrift() if rheology is None else rheology
         self.thermodynamics = SimpleFreezing() if thermodynamics is None else thermodynamics
+        self.scheme = Upwind() if scheme is None else scheme
+        self.ocean = ocean
         self.dt = int(dt)
-        self.substeps = count_substeps(grid, self.dt)
+        self.inner_steps = max(1, ceil(self.dt / self.rheology.longest_step(grid)))
+        self.rheology_substeps = self.rheology.count_substeps(grid, self.inner_dt)
+        self.transport_substeps = count_substeps(Mesh.of(grid), self.inner_dt)
+
+    @property
+    def inner_dt(self):
+        """Length of an inner step [s]."""
+        return self.dt / self.inner_steps
 
     @property
     def needs(self):
         """Names of the forcing fields that a step reads."""
         return tuple(dict.fromkeys(self.rheology.needs + self.thermodynamics.needs))
 
+    def start(self, state, forcing=None, *, drifters=None):
+        """The state that `step` works on.
+
+        Parameters
+        ----------
+        state : IceState or SimulatorState
+            Leaves ``(y, x)``. A `SimulatorState` passes unchanged.
+        forcing : Forcing, optional
+            Whose first fields give temperatures that suit the weather.
+        drifters : (drifter, 2) array, optional
+            Positions on the projected plane of points to be followed [m].
+
+        Returns
+        -------
+        SimulatorState
+            Without stress, the ice of age 0. If neither part of the simulator remembers anything
+            and no drifter is followed, `state` itself.
+        """
+        if isinstance(state, SimulatorState):
+            return state
+        fields = {}
+        if forcing is not None:
+            fields = {name: field[0] for name, field in forcing.fields().items()}
+        rheology = self.rheology.memory(state, self.grid)
+        thermodynamics = self.thermodynamics.memory(state, fields, self.grid)
+        if rheology is None and thermodynamics is None and drifters is None:
+            return state
+        state = complete(state, drifters)
+        return replace(state, rheology=rheology, thermodynamics=thermodynamics)
+
     def step(self, state, forcing, key):
         """State one `dt` later.
 
         Parameters
         ----------
-        state : IceState
+        state : SimulatorState, or IceState where `start` gives one
             Leaves ``(y, x)``.
         forcing : Forcing
             At the two ends of the step.
@@ -74,16 +132,43 @@ class Simulator(eqx.Module):
 
         Returns
         -------
-        IceState
+        state
+            Of the same kind.
         """
-        rheology, thermodynamics, grid, forcing = cast(
-            (self.rheology, self.thermodynamics, self.grid, forcing), state.concentration.dtype
+        parts, forcing = cast(
+            ((self.rheology, self.thermodynamics, self.grid, self.scheme, self.ocean), forcing),
+            state.concentration.dtype,
         )
-        state = rheology.advance(state, forcing, grid, self.dt)
-        state = replace(state, u=limit_speed(state.u), v=limit_speed(state.v))
-        state = transport(state, grid, self.dt, self.substeps)
-        state = thermodynamics.advance(state, forcing, grid, self.dt)
-        return _still_without_ice(state)
+        begin, inner = forcing.time[0], self.inner_dt
+        if self.inner_steps == 1:
+            return self._inner_step(state, forcing, parts)
+
+        @jax.checkpoint
+        def advance(state, number):
+            # Whole seconds, as everywhere; the remainder of an odd division is below one.
+            first = begin + jnp.floor(number * inner).astype(begin.dtype)
+            last = begin + jnp.floor((number + 1) * inner).astype(begin.dtype)
+            return self._inner_step(state, forcing.between(first, last), parts), None
+
+        return jax.lax.scan(advance, state, jnp.arange(self.inner_steps))[0]
+
+    def _inner_step(self, state, forcing, parts):
+        rheology, thermodynamics, grid, scheme, ocean = parts
+        dt, mesh = self.inner_dt, Mesh.of(grid)
+        if ocean is not None:
+            forcing = forcing.with_absent(ocean.fields(forcing.time))
+        before = rheology.advance(state, forcing, grid, dt, self.rheology_substeps)
+        before = replace(before, u=limit_speed(before.u), v=limit_speed(before.v))
+        contents = thermodynamics.contents(before)
+        after, contents = transport(
+            before, mesh, dt, self.transport_substeps, scheme, contents
+        )
+        after = thermodynamics.with_contents(after, contents)
+        after = rheology.carry(before, after, scheme, grid, dt, self.transport_substeps)
+        if getattr(after, "drifters", None) is not None:
+            after = replace(after, drifters=drift(after.drifters, after.u, after.v, grid, dt))
+        after = thermodynamics.advance(after, forcing, grid, dt)
+        return _still_without_ice(after)
 
 
 def _still_without_ice(state):
@@ -95,3 +180,23 @@ def _still_without_ice(state):
         v=jnp.where(ice | north(ice), state.v, 0.0),
         damage=jnp.where(ice, state.damage, 0.0),
     )
+
+
+def check_start(simulator, state):
+    """Refuse a state that has another shape than the simulator's, or none of its memory.
+
+    Raises
+    ------
+    InputError
+        Saying that `Simulator.start` makes such a state.
+    """
+    wanted = jax.eval_shape(simulator.start, state)
+    if jax.tree.structure(wanted) != jax.tree.structure(state):
+        raise InputError(
+            "this state lacks what the simulator remembers between steps; start from "
+            "simulator.start(state)"
+        )
+    if np.shape(state.concentration)[-2:] != simulator.grid.shape:
+        raise InputError(
+            f"the state has shape {np.shape(state.concentration)}, the grid {simulator.grid.shape}"
+        )

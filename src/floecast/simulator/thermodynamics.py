@@ -94,6 +94,18 @@ class SimpleFreezing(AbstractThermodynamics):
 
     needs: ClassVar[tuple[str, ...]] = ("air_temperature",)
 
+    def memory(self, state, fields, grid):
+        """See `AbstractThermodynamics.memory`; nothing."""
+        return None
+
+    def contents(self, state):
+        """See `AbstractThermodynamics.contents`; none."""
+        return ()
+
+    def with_contents(self, state, contents):
+        """See `AbstractThermodynamics.with_contents`."""
+        return state
+
     def advance(self, state, forcing, grid, dt):
         """See `AbstractThermodynamics.advance`; snowfall is read where the forcing has it."""
         weather = forcing.middle()

@@ -1,0 +1,464 @@
+"""Brittle Bingham-Maxwell rheology (BBM): ice that is elastic, cracks, flows where cracked, heals."""
+
+from dataclasses import replace
+from math import ceil
+from typing import ClassVar, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from floecast.core.errors import InputError
+
+from .advection import Mesh, limit_speed
+from .bbm_kernel import Fields, Ground, Push, advance
+from .egrid import EGrid
+from .interfaces import AbstractRheology, parameter
+from .momentum import (
+    AIR_DENSITY,
+    GRAVITY,
+    WATER_DENSITY,
+    drag_stress,
+    face_means,
+    gradient_at_faces,
+    mass_per_area,
+    vector_at_faces,
+)
+
+LARGEST_ELASTIC_STEP = 0.40
+"""Longest substep times elastic wave speed over cell side. Compressional waves, faster than the
+shear waves of speed c_E by sqrt(3), bound the forward-backward step at 1 / sqrt(6) = 0.408; above
+it damage grows everywhere while thickness, drift and energy look normal."""
+STEP_PER_SIDE = 0.072
+"""Seconds of the longest step of wind, transport and healing for each metre of a cell's side."""
+REST_TEMPERATURE_DIFFERENCE = 23.2
+"""Between the bottom and the top of the ice where the forcing has no air temperature [K]."""
+FREEZING_POINT = 271.35
+"""Of sea water [K]."""
+
+
+class BrittleMemory(eqx.Module):
+    """What brittle ice remembers from one step to the next.
+
+    Parameters
+    ----------
+    stress_centre : (3, y, x) array
+        s11 + s22, s11 - s22 and s12 integrated over the thickness, at T points [N/m].
+    stress_corner : (3, y + 1, x + 1) array
+        The same at the corners of the cells; corner (j, i) is the south-western one of cell (j, i).
+    damage_corner : (y + 1, x + 1) array
+        [1]
+    velocity_u, velocity_v : (2, y, x) array
+        Components x and y at the end of the step, at U and at V points [m/s].
+    mean_across : (2, y, x) array
+        Mean over the step of the component along a face: y at U and x at V points [m/s].
+    """
+
+    stress_centre: Float[Array, "*member 3 y x"]
+    stress_corner: Float[Array, "*member 3 y1 x1"]
+    damage_corner: Float[Array, "*member y1 x1"]
+    velocity_u: Float[Array, "*member 2 y x"]
+    velocity_v: Float[Array, "*member 2 y x"]
+    mean_across: Float[Array, "*member 2 y x"]
+
+
+class BBM(AbstractRheology):
+    """Brittle Bingham-Maxwell rheology on the E grid.
+
+    Parameters
+    ----------
+    elasticity : float
+        Young's modulus E0 of undamaged compact ice [Pa].
+    relaxation_time : float
+        Of viscous stress in undamaged compact ice, lambda0 [s].
+    damage_exponent : float
+        Viscosity falls as (1 - damage) to this power.
+    compactness : float
+        C of the factor exp(-C (1 - A)) on stiffness.
+    poisson_ratio, friction : float
+        nu and the internal friction mu of the Mohr-Coulomb criterion.
+    cohesion, compressive_strength : float
+        At the laboratory scale `reference_length` [Pa]; both fall with the root of the cell side.
+    reference_length : float
+        [m]
+    ridging_resistance : float
+        P0 of the pressure P0 h^(3/2) exp(-C (1 - A)) up to which ice resists convergence
+        elastically [Pa].
+    shear_reduction : float
+        c of the factor 1 / (1 + c (sII / sI)^2) on it: full resistance in pure compression only;
+        0 leaves it whatever the shear.
+    healing : float
+        Time to heal times the temperature difference across the ice [K s].
+    least_concentration : float
+        Below it ice has neither stress nor damage.
+    least_intact : float
+        1 - damage is never less.
+    cross_nudging : float
+        How far the two C grids are drawn together in a step.
+    air_drag, water_drag : float
+        Drag coefficients [1].
+    ice_density, snow_density : float
+        [kg/m3]
+    substeps : int or None
+        Elastic substeps in a step, even; if None as many as are needed.
+    y_first : bool
+        Order of the components in the first substep; it alternates. For tests of symmetry.
+
+    Notes
+    -----
+    With expC = exp(-C (1 - A)): E = E0 (1 - d) expC, relaxation time
+    lambda0 ((1 - d) expC)^(damage_exponent - 1); stress relaxes only in tension, or in compression
+    beyond the ridging resistance. Stress outside of the Mohr-Coulomb envelope or the compressive
+    cap damages the ice and relaxes in the time a shear wave needs to cross the cell. Two C grids
+    are advanced at once and nudged towards each other, one in odd and one in even substeps.
+    Reverse mode keeps the 16 fields of the carry for every second substep: at 128 x 128 cells in
+    float32 and 100 substeps, 52 MB for each member while a step is differentiated.
+
+    References
+    ----------
+    Olason et al. (2022), doi:10.1029/2021MS002685, for the rheology; Dansereau et al. (2016),
+    doi:10.5194/tc-10-1339-2016; Plante and Tremblay (2021), doi:10.5194/tc-15-5623-2021, for the
+    return to the yield curve; Brodeau et al. (2024), doi:10.5194/gmd-17-6051-2024, for the E grid,
+    with the curvilinear stress divergence of Hunke and Dukowicz (2002) in place of theirs, which
+    is not the adjoint of the strain rate.
+    """
+
+    elasticity: Float[Array, ""] = eqx.field(converter=parameter, default=5.9605e8)
+    relaxation_time: Float[Array, ""] = eqx.field(converter=parameter, default=1e7)
+    damage_exponent: int = eqx.field(static=True, default=5)
+    compactness: Float[Array, ""] = eqx.field(converter=parameter, default=20.0)
+    poisson_ratio: Float[Array, ""] = eqx.field(converter=parameter, default=1.0 / 3.0)
+    friction: Float[Array, ""] = eqx.field(converter=parameter, default=0.7)
+    cohesion: Float[Array, ""] = eqx.field(converter=parameter, default=2e6)
+    compressive_strength: Float[Array, ""] = eqx.field(converter=parameter, default=1e10)
+    reference_length: Float[Array, ""] = eqx.field(converter=parameter, default=0.1)
+    ridging_resistance: Float[Array, ""] = eqx.field(converter=parameter, default=1e4)
+    shear_reduction: Float[Array, ""] = eqx.field(converter=parameter, default=0.1)
+    healing: Float[Array, ""] = eqx.field(converter=parameter, default=25.92e6)
+    least_concentration: Float[Array, ""] = eqx.field(converter=parameter, default=0.01)
+    least_intact: Float[Array, ""] = eqx.field(converter=parameter, default=1e-6)
+    cross_nudging: Float[Array, ""] = eqx.field(converter=parameter, default=1.0)
+    air_drag: Float[Array, ""] = eqx.field(converter=parameter, default=1.6e-3)
+    water_drag: Float[Array, ""] = eqx.field(converter=parameter, default=5.2e-3)
+    ice_density: Float[Array, ""] = eqx.field(converter=parameter, default=917.0)
+    snow_density: Float[Array, ""] = eqx.field(converter=parameter, default=330.0)
+    substeps: int | None = eqx.field(static=True, default=None)
+    y_first: bool = eqx.field(static=True, default=False)
+
+    needs: ClassVar[tuple[str, ...]] = ("wind_u", "wind_v")
+
+    def wave_speed(self):
+        """Speed of elastic shear waves in undamaged ice [m/s]."""
+        stretch = 2.0 * (1.0 + self.poisson_ratio) * self.ice_density
+        return jnp.sqrt(self.elasticity / stretch)
+
+    def longest_step(self, grid):
+        """See `AbstractRheology.longest_step`; 60 s for each kilometre, with a margin for 70 N."""
+        return STEP_PER_SIDE * grid.spacing
+
+    def count_substeps(self, grid, dt):
+        """See `AbstractRheology.count_substeps`.
+
+        Raises
+        ------
+        InputError
+            If `substeps` is odd, or gives substeps longer than `LARGEST_ELASTIC_STEP` allows.
+        """
+        side = float(np.min(np.asarray(grid.dx_t)[np.asarray(grid.mask_t)], initial=np.inf))
+        longest = LARGEST_ELASTIC_STEP * side / float(self.wave_speed())
+        needed = max(2, 2 * ceil(dt / longest / 2))
+        if self.substeps is None:
+            return needed
+        if self.substeps < needed or self.substeps % 2:
+            raise InputError(
+                f"substeps of BBM is {self.substeps} in a step of {dt:g} s; elastic waves on wet "
+                f"cells of {side / 1e3:.4g} km admit substeps of {longest:.4g} s at most, so "
+                f"that it must be even and at least {needed}"
+            )
+        return self.substeps
+
+    def memory(self, state, grid):
+        """Stress-free ice that moves as `state` does."""
+        still = jnp.zeros_like(state.concentration)
+        rows, columns = grid.shape
+        corners = jnp.zeros((rows + 1, columns + 1), still.dtype)
+        return BrittleMemory(
+            stress_centre=jnp.stack([still] * 3),
+            stress_corner=jnp.stack([corners] * 3),
+            damage_corner=corners,
+            velocity_u=jnp.stack([state.u, still]),
+            velocity_v=jnp.stack([still, state.v]),
+            mean_across=jnp.stack([still, still]),
+        )
+
+    def advance(self, state, forcing, grid, dt, substeps):
+        """See `AbstractRheology.advance`; damage heals and grows but is not carried here."""
+        weather = forcing.middle()
+        wind_at_u, wind_at_v = vector_at_faces(weather["wind_u"], weather["wind_v"], grid)
+        stress_u = drag_stress(*wind_at_u, AIR_DENSITY, self.air_drag)
+        stress_v = drag_stress(*wind_at_v, AIR_DENSITY, self.air_drag)
+        if "current_u" in weather:
+            current_u, current_v = vector_at_faces(
+                weather["current_u"], weather["current_v"], grid
+            )
+        else:
+            current_u = current_v = (jnp.zeros_like(state.u),) * 2
+        mass = mass_per_area(state, self.ice_density, self.snow_density)
+        if "sea_surface_height" in weather:
+            tilt_u, tilt_v = gradient_at_faces(weather["sea_surface_height"], grid)
+        else:
+            tilt_u = tilt_v = (jnp.zeros_like(state.u),) * 2
+        force_u, force_v = (
+            self._force(mass_at, cover, stress, current, tilt, coriolis)
+            for mass_at, cover, stress, current, tilt, coriolis in zip(
+                face_means(mass, grid),
+                face_means(state.concentration, grid),
+                (stress_u, stress_v),
+                (current_u, current_v),
+                (tilt_u, tilt_v),
+                face_means(jnp.asarray(grid.coriolis, mass.dtype), grid),
+                strict=True,
+            )
+        )
+        cold = self._temperature_difference(state, weather)
+        return self.move(state, force_u, force_v, cold, grid, dt, substeps)
+
+    def _force(self, mass, concentration, stress, current, tilt, coriolis):
+        """Forces at one kind of faces."""
+        weight = mass * GRAVITY
+        return Force(
+            mass=mass,
+            concentration=concentration,
+            x=concentration * stress[0] - weight * tilt[0],
+            y=concentration * stress[1] - weight * tilt[1],
+            current_x=current[0],
+            current_y=current[1],
+            water=WATER_DENSITY * self.water_drag * concentration,
+            coriolis=coriolis,
+        )
+
+    def _temperature_difference(self, state, weather):
+        """Between the bottom of the ice and its top, below the snow, T points [K]."""
+        if "air_temperature" not in weather:
+            return jnp.full_like(state.concentration, REST_TEMPERATURE_DIFFERENCE)
+        volume = jnp.where(state.ice_volume > 1e-6, state.ice_volume, 1.0)
+        # Snow conducts a sixth as well as ice.
+        shelter = 1.0 + 6.5 * jnp.where(state.ice_volume > 1e-6, state.snow_volume, 0.0) / volume
+        return jnp.maximum(FREEZING_POINT - weather["air_temperature"], 0.0) / shelter
+
+    def move(self, state, force_u, force_v, temperature_difference, grid, dt, count):
+        """One step of stress, damage and velocity under given forces.
+
+        Parameters
+        ----------
+        state : SimulatorState
+        force_u, force_v : Force
+            At U and V points.
+        temperature_difference : (y, x) array
+            Across the ice, T points [K]; heals it.
+        grid : Grid
+        dt : float
+            [s]
+        count : int
+            Of substeps, from `count_substeps`.
+
+        Returns
+        -------
+        SimulatorState
+        """
+        egrid = EGrid.of(grid, state.concentration.dtype)
+        frame, time = egrid.frame, dt / count
+        volume = frame.flatten(state.ice_volume)
+        concentration = frame.flatten(state.concentration)
+        healed = frame.flatten(dt * temperature_difference / self.healing)
+        # The ice of a corner is the mean of that around it: so is what it needs to heal.
+        volume_f, concentration_f, healed_f = (
+            frame.widen(egrid.to_f(jnp.where(egrid.mask_t, field, 0.0), frame.stride))
+            for field in (volume, concentration, healed)
+        )
+        grounds = (
+            self._ground(volume, concentration, egrid.mask_t, egrid.inverse_t, grid, time),
+            self._ground(volume_f, concentration_f, egrid.mask_f, egrid.inverse_f, grid, time),
+        )
+        pushes = tuple(
+            push.flat(frame, square, grid.spacing, time)
+            for push, square in ((force_u, egrid.squared_u), (force_v, egrid.squared_v))
+        )
+        fields = _to_vectors(state, egrid)
+        fields = fields._replace(
+            intact_t=jnp.minimum(fields.intact_t + healed, 1.0),
+            intact_f=jnp.minimum(fields.intact_f + healed_f, 1.0),
+        )
+        nudging = self.cross_nudging / count
+        fields, mean = advance(fields, self, egrid, grounds, pushes, count, nudging)
+        return _from_vectors(state, fields, mean, egrid)
+
+    def _ground(self, volume, concentration, mask, inverse, grid, time):
+        """Coefficients of the stress equations at T or F; `inverse` is 1 / e^2."""
+        square = 1.0 / inverse
+        length = grid.spacing * jnp.sqrt(square)
+        compact = jnp.exp(-self.compactness * (1.0 - concentration))
+        firm = mask & (concentration >= self.least_concentration)
+        # Where there is no ice every coefficient is zero, but not its derivative.
+        some = jnp.where(volume > 0, volume, 1.0)
+        scale = jnp.sqrt(self.reference_length / length)
+        pressure = jnp.where(volume > 0, some**2.5, 0.0)
+        speed = self.wave_speed() * jnp.sqrt(compact)
+        return Ground(
+            stiffness=time * self.elasticity / grid.spacing * volume * compact * square,
+            relaxation=self.relaxation_time / time * compact ** (self.damage_exponent - 1),
+            resistance=self.ridging_resistance * pressure * compact * square,
+            cohesion=self.cohesion * scale * volume * square,
+            strength=self.compressive_strength * scale * volume * square,
+            crossing=time * speed / length,
+            firm=firm.astype(volume.dtype),
+        )
+
+    def carry(self, before, after, scheme, grid, dt, substeps):
+        """See `AbstractRheology.carry`; 1 - damage travels as a density on both C grids."""
+
+        def intact(damage, u, v, mesh):
+            none = jnp.zeros((0, *damage.shape), damage.dtype)
+            density = (1.0 - damage)[None]
+            density, _ = scheme.carry(density, none, u, v, mesh, dt, substeps)
+            return jnp.clip(density[0], self.least_intact, 1.0)
+
+        memory = after.rheology
+        v_u, u_v = (limit_speed(component) for component in memory.mean_across)
+        centre = intact(before.damage, after.u, after.v, Mesh.of(grid))
+        corner = intact(
+            memory.damage_corner,
+            jnp.pad(u_v, ((1, 0), (0, 1))),
+            jnp.pad(v_u, ((0, 1), (1, 0))),
+            _corner_mesh(grid),
+        )
+        wet = jnp.pad(jnp.asarray(grid.mask_t, centre.dtype), 1)
+        cover = _around(jnp.pad(after.concentration, 1) * wet)
+        firm = after.concentration >= self.least_concentration
+        firm_corner = cover >= self.least_concentration * jnp.maximum(_around(wet), 1.0)
+        damage_corner = jnp.where(firm_corner, 1.0 - corner, 0.0)
+        return replace(
+            after,
+            damage=jnp.where(firm, 1.0 - centre, 0.0),
+            rheology=replace(memory, damage_corner=damage_corner),
+        )
+
+
+LEAST_MASS, SPARSE, SPARSE_DRIFT = 1.0, 1e-3, 0.01
+"""With less mass [kg/m2] and less concentration than these, ice drifts with a hundredth of the
+current, as in SI3."""
+
+
+class Force(NamedTuple):
+    """Forces at U or V points, ``(y, x)`` each.
+
+    Parameters
+    ----------
+    mass : array
+        Of ice and snow [kg/m2].
+    concentration : array
+        [1]
+    x, y : array
+        Of wind and tilt of the sea surface [N/m2].
+    water : array
+        Drag of the water over the square of its speed relative to the ice [kg/m3].
+    current_x, current_y : array
+        [m/s]
+    coriolis : array
+        [1/s]
+    """
+
+    mass: Float[Array, "y x"]
+    concentration: Float[Array, "y x"]
+    x: Float[Array, "y x"]
+    y: Float[Array, "y x"]
+    water: Float[Array, "y x"]
+    current_x: Float[Array, "y x"]
+    current_y: Float[Array, "y x"]
+    coriolis: Float[Array, "y x"]
+
+    def flat(self, frame, square, spacing, time):
+        """As vectors for substeps of length `time`; `square` is e^2."""
+        sparse = (self.mass <= LEAST_MASS) & (self.concentration <= SPARSE)
+        some = self.mass > 0
+        # A little ice drifts as ice does that cannot feel the wind: slowly with the water.
+        quiet = Force(*(jnp.where(sparse, 0.0, field) for field in self))
+        current = [
+            jnp.where(some, field, 0.0) * jnp.where(sparse, SPARSE_DRIFT, 1.0)
+            for field in (self.current_x, self.current_y)
+        ]
+        relative = jnp.sqrt(square)
+        mass = frame.flatten(quiet.mass)
+        return Push(
+            inertia=mass / time,
+            rotation=mass * frame.flatten(self.coriolis),
+            from_stress=jnp.where(mass > 0, 0.5 / (spacing * square * square), 0.0),
+            x=frame.flatten(quiet.x) / relative,
+            y=frame.flatten(quiet.y) / relative,
+            water=frame.flatten(jnp.where(sparse & some, 1.0, quiet.water)) * relative,
+            current_x=frame.flatten(current[0]) / relative,
+            current_y=frame.flatten(current[1]) / relative,
+        )
+
+
+def _to_vectors(state, egrid):
+    """Fields of the kernel from the state."""
+    frame, memory = egrid.frame, state.rheology
+    scale_u, scale_v = jnp.sqrt(egrid.squared_u), jnp.sqrt(egrid.squared_v)
+    return Fields(
+        stress_t=tuple(frame.flatten(s) / egrid.inverse_t for s in memory.stress_centre),
+        stress_f=tuple(frame.flatten(s) / egrid.inverse_f for s in memory.stress_corner),
+        intact_t=frame.flatten(1.0 - state.damage, 1.0),
+        intact_f=frame.flatten(1.0 - memory.damage_corner, 1.0),
+        u_u=frame.flatten(memory.velocity_u[0]) / scale_u,
+        v_u=frame.flatten(memory.velocity_u[1]) / scale_u,
+        u_v=frame.flatten(memory.velocity_v[0]) / scale_v,
+        v_v=frame.flatten(memory.velocity_v[1]) / scale_v,
+    )
+
+
+def _from_vectors(state, fields, mean, egrid):
+    """State with the fields of the kernel."""
+    frame = egrid.frame
+    scale_u, scale_v = jnp.sqrt(egrid.squared_u), jnp.sqrt(egrid.squared_v)
+
+    def at_faces(vector, scale):
+        return frame.cells(vector * frame.take(scale, (frame.size - vector.shape[0]) // 2))
+
+    mean = [
+        at_faces(component, scale)
+        for component, scale in zip(mean, (scale_u, scale_u, scale_v, scale_v), strict=True)
+    ]
+    stress_t = [frame.cells(s * egrid.inverse_t) for s in fields.stress_t]
+    stress_f = [frame.corners(s * egrid.inverse_f) for s in fields.stress_f]
+    memory = BrittleMemory(
+        stress_centre=jnp.stack(stress_t),
+        stress_corner=jnp.stack(stress_f),
+        damage_corner=1.0 - frame.corners(fields.intact_f),
+        velocity_u=jnp.stack([at_faces(fields.u_u, scale_u), at_faces(fields.v_u, scale_u)]),
+        velocity_v=jnp.stack([at_faces(fields.u_v, scale_v), at_faces(fields.v_v, scale_v)]),
+        mean_across=jnp.stack([mean[1], mean[2]]),
+    )
+    damage = 1.0 - frame.cells(fields.intact_t)
+    return replace(state, u=mean[0], v=mean[3], damage=damage, rheology=memory)
+
+
+def _corner_mesh(grid):
+    """Cells around the corners, between whose centres the second C grid has its velocity."""
+    side = jnp.pad(jnp.asarray(grid.dx_f), ((1, 0), (1, 0)), mode="edge")
+    mask = _around(jnp.pad(jnp.asarray(grid.mask_t), 1).astype(int)) > 0
+    return Mesh(
+        area=side**2,
+        length_u=jnp.pad(jnp.asarray(grid.dx_v), ((1, 0), (0, 1)), mode="edge"),
+        length_v=jnp.pad(jnp.asarray(grid.dx_u), ((0, 1), (1, 0)), mode="edge"),
+        open_u=jnp.pad(jnp.asarray(grid.mask_v), ((1, 0), (0, 1))),
+        open_v=jnp.pad(jnp.asarray(grid.mask_u), ((0, 1), (1, 0))),
+        mask=mask,
+    )
+
+
+def _around(cells):
+    """Sum of the four cells around each corner, of an array with a ring around the grid."""
+    return cells[:-1, :-1] + cells[1:, :-1] + cells[:-1, 1:] + cells[1:, 1:]

@@ -9,10 +9,11 @@ from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.operators import east, north
 
-from .advection import count_substeps, limit_speed, transport
+from .advection import Mesh, count_substeps, limit_speed
 from .free_drift import FreeDrift
 from .interfaces import AbstractRheology, AbstractThermodynamics, cast
 from .thermodynamics import SimpleFreezing
+from .transport import transport
 
 
 class Simulator(eqx.Module):
@@ -53,7 +54,7 @@ class Simulator(eqx.Module):
         self.rheology = FreeDrift() if rheology is None else rheology
         self.thermodynamics = SimpleFreezing() if thermodynamics is None else thermodynamics
         self.dt = int(dt)
-        self.substeps = count_substeps(grid, self.dt)
+        self.substeps = count_substeps(Mesh.of(grid), self.dt)
 
     @property
     def needs(self):
@@ -81,7 +82,7 @@ class Simulator(eqx.Module):
         )
         state = rheology.advance(state, forcing, grid, self.dt)
         state = replace(state, u=limit_speed(state.u), v=limit_speed(state.v))
-        state = transport(state, grid, self.dt, self.substeps)
+        state, _ = transport(state, Mesh.of(grid), self.dt, self.substeps)
         state = thermodynamics.advance(state, forcing, grid, self.dt)
         return _still_without_ice(state)
 

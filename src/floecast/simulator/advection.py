@@ -183,13 +183,14 @@ class AbstractScheme(eqx.Module):
             sums of ratio times amount times area are kept to round-off too.
         """
         flow = Flow.of(u, v, mesh, dt / substeps)
+        faces = self.faces(flow, mesh)
         amounts = jnp.where(mesh.mask[None], amounts, 0.0)
         defaults = jnp.broadcast_to(ratios if defaults is None else defaults, ratios.shape)
         ratios = jnp.where(mesh.mask[None], ratios, 0.0)
         within = jnp.where(mesh.mask[None], defaults, 0.0)
 
         def substep(_, carried):
-            amounts, contents = self.advance(*carried, within, flow, mesh, base)
+            amounts, contents = self.advance(*carried, within, flow, faces, base)
             return (amounts if constrain is None else constrain(amounts)), contents
 
         carried = amounts, ratios * amounts[base][None]
@@ -200,8 +201,30 @@ class AbstractScheme(eqx.Module):
         return amounts, ratio_of(contents, amounts[base][None], defaults)
 
     @abc.abstractmethod
-    def advance(self, amounts, contents, defaults, flow, mesh, base):
-        """Amounts, and contents of amount number `base`, after one substep of a `Flow`."""
+    def faces(self, flow, mesh):
+        """What all substeps need to know of the faces beside the `Flow` through them."""
+
+    @abc.abstractmethod
+    def advance(self, amounts, contents, defaults, flow, faces, base):
+        """Carry over one substep.
+
+        Parameters
+        ----------
+        amounts : (n, y, x) array
+        contents : (m, y, x) array
+            Ratio times amount number `base`.
+        defaults : (m, y, x) array
+            Ratios where there is none of it.
+        flow : Flow
+        faces : pytree
+            From `faces`.
+        base : int
+
+        Returns
+        -------
+        amounts : (n, y, x) array
+        contents : (m, y, x) array
+        """
 
 
 class Upwind(AbstractScheme):
@@ -212,9 +235,13 @@ class Upwind(AbstractScheme):
     diffusive.
     """
 
-    def advance(self, amounts, contents, defaults, flow, mesh, base):
+    def faces(self, flow, mesh):
+        """See `AbstractScheme.faces`: nothing."""
+        return None
+
+    def advance(self, amounts, contents, defaults, flow, faces, base):
         """See `AbstractScheme.advance`."""
-        del defaults, mesh, base
+        del defaults, faces, base
         return flow.upwind(amounts), flow.upwind(contents)
 
 

@@ -1,5 +1,7 @@
 """Advection of high order: weighted essentially non-oscillatory fluxes that stay positive."""
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -36,9 +38,12 @@ class WENO(AbstractScheme):
 
     order: int = eqx.field(static=True, default=5)
 
-    def advance(self, amounts, contents, defaults, flow, mesh, base):
+    def faces(self, flow, mesh):
+        """See `AbstractScheme.faces`: which cells each face reads."""
+        return _Faces.of(flow, mesh, self.order)
+
+    def advance(self, amounts, contents, defaults, flow, faces, base):
         """See `AbstractScheme.advance`."""
-        faces = _Faces.of(flow, mesh, self.order)
         start = amounts, contents
 
         def stage(now, part):
@@ -85,9 +90,11 @@ class _Faces(eqx.Module):
     def values(self, wide, axis):
         """Values by cell number, of an array padded by `stencil` + 1."""
 
+        width = self.stencil
+        cells = {k: _see(wide, width + 1, axis, k) for k in range(1 - width, width + 1)}
+
         def read(m):
-            up = _see(wide, self.stencil + 1, axis, m)
-            return jnp.where(self.ahead[axis], up, _see(wide, self.stencil + 1, axis, 1 - m))
+            return jnp.where(self.ahead[axis], cells[m], cells[1 - m])
 
         values = {0: read(0)}
         for step in (-1, 1):
@@ -129,8 +136,22 @@ def _limited_fluxes(amounts, flow, faces):
     return flow.swept_x * flux_x, flow.swept_y * flux_y
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _weno(values, stencil):
     """What WENO-Z puts at the face beyond the value of the donor cell."""
+    return _weno_formula(values, stencil)
+
+
+@_weno.defjvp
+def _weno_jvp(stencil, primals, tangents):
+    # The derivatives by each value are kept for the reverse pass. Otherwise XLA computes them
+    # there, once for every cell that a value comes from.
+    found, pull = jax.vjp(lambda values: _weno_formula(values, stencil), *primals)
+    (slopes,) = pull(jnp.ones_like(found))
+    return found, sum(slopes[m] * tangents[0][m] for m in slopes)
+
+
+def _weno_formula(values, stencil):
     smoothness, states = [], []
     rise = {m: value - values[0] for m, value in values.items()}
     for shape in _LEGENDRE[stencil]:

@@ -156,7 +156,8 @@ class AbstractScheme(eqx.Module):
         Parameters
         ----------
         amounts : (n, y, x) array
-            Per area of the cell, not negative.
+            Per area of the cell, not negative; first the one that others go with, as volumes go
+            with the ice's area.
         ratios : (m, y, x) array
             Of something to the amount number `base`; m may be 0.
         u, v : (y, x) array
@@ -177,10 +178,10 @@ class AbstractScheme(eqx.Module):
         Returns
         -------
         amounts : (n, y, x) array
-            Not negative; 0 outside the mesh. Their sums times area are kept to round-off.
+            Not negative; 0 outside the mesh. Their sums times area are kept to round-off, and
+            their ratios to the first one get no new extremes.
         ratios : (m, y, x) array
-            Between the extremes, over a cell and those around it, of the substep before. The
-            sums of ratio times amount times area are kept to round-off too.
+            Without new extremes either. The sums of ratio times amount times area are kept.
         """
         flow = Flow.of(u, v, mesh, dt / substeps)
         faces = self.faces(flow, mesh)

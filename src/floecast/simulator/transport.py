@@ -45,11 +45,11 @@ def transport(state, mesh, dt, substeps, scheme=None, ratios=()):
     """
     scheme = Upwind() if scheme is None else scheme
     aged = hasattr(state, "age")
-    amounts = jnp.stack([state.ice_volume, state.snow_volume, state.concentration])
+    amounts = jnp.stack([state.concentration, state.ice_volume, state.snow_volume])
     own = (1.0 - state.damage, state.age) if aged else (1.0 - state.damage,)
     carried = jnp.stack([*own, *ratios])
     bare = jnp.stack([jnp.ones_like(own[0]), *map(jnp.zeros_like, own[1:]), *ratios])
-    (volume, snow, concentration), carried = scheme.carry(
+    (concentration, volume, snow), carried = scheme.carry(
         amounts,
         carried,
         state.u,
@@ -57,6 +57,7 @@ def transport(state, mesh, dt, substeps, scheme=None, ratios=()):
         mesh,
         dt,
         substeps,
+        base=1,
         defaults=bare,
         constrain=_ridge,
     )
@@ -73,8 +74,8 @@ def transport(state, mesh, dt, substeps, scheme=None, ratios=()):
 
 
 def _ridge(amounts):
-    area = amounts[2]
-    return amounts.at[2].set(jnp.where(area > 1.0, 1.0, area))
+    area = amounts[0]
+    return amounts.at[0].set(jnp.where(area > 1.0, 1.0, area))
 
 
 def _bounded(ratio, low, high):

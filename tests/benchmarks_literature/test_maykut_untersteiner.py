@@ -1,10 +1,12 @@
 """The annual cycle of Maykut and Untersteiner (1971) against published figures of other codes."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from floecast.simulator.maykut_untersteiner import forcing, winton_run
+from floecast.simulator.maykut_untersteiner import forcing, winton_run, zero_layer_run
+from floecast.simulator.zero_layer import ZeroLayer
 
 # Mean, maximum and minimum of 2010 after a start in 1900: neXtSIM-DG, test/ThermoIntegration_test.
 REFERENCE = {
@@ -44,3 +46,25 @@ def test_forcing_of_a_year():
     assert fields["snowfall"].sum() * 86400 / 330.0 == pytest.approx(0.4, rel=5e-3)
     middle = fields["shortwave"][np.argmin(abs(np.arange(365) / 365 - 5.5 / 12))]
     assert middle / unit == pytest.approx(19.2, rel=5e-3)
+
+
+# Mean thickness by fraction of penetrating shortwave absorbed and factor of conduction.
+ZERO_LAYER = [
+    (0.0, 1.0, 4.45),
+    (0.6, 1.0, 2.72),
+    (1.0, 1.0, 2.00),
+    (0.0, 1.065, 4.86),
+    (0.4, 1.065, 3.51),
+    (0.6, 1.065, 3.01),
+    (1.0, 1.065, 2.25),
+]
+
+
+def test_zero_layer_table():
+    def mean_thickness(absorbed, factor):
+        column = ZeroLayer(absorbed_fraction=absorbed, conduction_factor=factor)
+        return jnp.mean(zero_layer_run(column))
+
+    absorbed, factor, expected = jnp.array(ZERO_LAYER).T
+    found = jax.jit(jax.vmap(mean_thickness))(absorbed, factor)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0.012)

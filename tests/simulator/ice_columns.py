@@ -121,8 +121,8 @@ LINDSAY = {
 
 def lindsay_forcing(grid, years):
     """Monthly climate of the central Arctic pack, at mid-months."""
-    month = np.tile(np.arange(12), years + 1)
-    time = ((np.arange(month.size) + 0.5) / 12 * YEAR).astype(int) - YEAR // 2
+    month = np.tile(np.arange(12), years + 2)
+    time = ((np.arange(month.size) + 0.5) / 12 * YEAR).astype(int) - YEAR
     climate = {name: np.asarray(values, float)[month] for name, values in LINDSAY.items()}
     kelvin = climate["air_temperature"] + 273.15
     vapour = 611.2 * np.exp(22.46 * (kelvin - 273.15) / (kelvin - 0.53))  # over ice, Magnus

@@ -1,8 +1,9 @@
 """Heat through the surface of ice and of open water: radiation and turbulence."""
 
+import math
+
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from .constants import (
@@ -165,7 +166,7 @@ class SurfaceBalance(eqx.Module):
             Fraction of the ice without snow [1].
         """
         bare = _PATCHES / (snow_depth + _PATCHES)
-        colour = jnp.arctan(4.0 * thickness) / np.arctan(4.0 * _FULL_COLOUR)
+        colour = jnp.arctan(4.0 * thickness) / math.atan(4.0 * _FULL_COLOUR)
         colour = jnp.minimum(colour, 1.0)
         wet_ice = _melt_onset(temperature - ICE_MELTING)
         ice = self.cold_ice + (self.melting_ice - self.cold_ice) * wet_ice

@@ -59,8 +59,8 @@ class ZeroLayer(AbstractThermodynamics):
     Notes
     -----
     Semtner's appendix: without heat stored in brine the ice would melt too early, hence 60 % of
-    the penetrating shortwave only, and conductivities raised by 6.5 %. Snow melts at 0 C, bare ice at T_m as in Winton's
-    column.
+    the penetrating shortwave only, and conductivities raised by 6.5 %. Snow melts at 0 C, bare ice
+    at T_m as in Winton's column.
 
     References
     ----------

@@ -55,7 +55,7 @@ class MixedLayer(eqx.Module):
 
     References
     ----------
-    McPhee (1992), doi:10.1029/92JC00239; Maykut and McPhee (1995), doi:10.1029/95JC02365.
+    McPhee (1992), doi:10.1029/92JC00239; Maykut and McPhee (1995), J. Geophys. Res. 100, 24691.
     """
 
     depth: Float[Array, "..."] = eqx.field(converter=parameter, default=30.0)

@@ -90,7 +90,7 @@ def step_column(
 
     Notes
     -----
-    The temperatures are implicit in time (Winton 2000, eqs. 7-21). Then snow falls, vapour leaves,
+    The temperatures are implicit in time. Then snow falls, vapour leaves,
     the base grows or melts, the surface melts, snow below the water line becomes ice, and the two
     layers are made equal. All of that is done with heat contents, so that the heat of the column
     changes by ``surface_heat + ocean_heat`` to round-off. If equal layers leave the lower one above

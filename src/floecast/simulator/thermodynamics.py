@@ -13,19 +13,9 @@ from floecast.core.calendar import year_fraction
 from floecast.core.errors import InputError
 from floecast.core.variables import ICE_EDGE
 
+from .constants import ICE_DENSITY, LATENT_HEAT, MELTING_POINT, SNOW_DENSITY, THICK, THIN
 from .interfaces import AbstractThermodynamics, parameter
 
-ICE_DENSITY = 917.0
-"""[kg/m3]"""
-SNOW_DENSITY = 330.0
-"""[kg/m3]"""
-LATENT_HEAT = 333550.0
-"""Of fusion [J/kg]."""
-MELTING_POINT = 273.15
-"""Of fresh ice and snow [K]."""
-THIN, THICK = 0.05, 30.0
-"""Bounds of the mean thickness over the ice [m]: slush thinner than this gathers into floes, and
-ridges are not piled higher; both change the area of ice, not its volume."""
 SNOWFALL = np.array([2.75, 2.75, 2.75, 2.75, 16.5, 0.0, 0.0, 15.0, 42.0, 42.0, 2.75, 2.75])
 """Central Arctic snowfall, January to December [kg/m2 a month], after Maykut and Untersteiner
 (1971), doi:10.1029/JC076i006p01550; used where the forcing has none."""

@@ -321,7 +321,10 @@ def _run(box, mevp, grid, forcing, steps):
     def step(_, state):
         state = mevp.advance(state, forcing, grid, STEP)
         thickness, concentration = carry(
-            *(jnp.pad(field, ((0, 1), (0, 1))) for field in (state.ice_volume, state.concentration)),
+            *(
+                jnp.pad(field, ((0, 1), (0, 1)))
+                for field in (state.ice_volume, state.concentration)
+            ),
             jnp.pad(state.u, ((0, 1), (1, 0))),
             jnp.pad(state.v, ((1, 0), (0, 1))),
             box,

@@ -17,13 +17,13 @@ from .strain import (
     Stress,
     across_x,
     across_y,
+    inner,
     mean_x,
     mean_y,
     strain_rate,
     stress_divergence,
     sum_to_corners,
-    walls_x,
-    walls_y,
+    walls,
 )
 from .thermodynamics import ICE_DENSITY, SNOW_DENSITY
 
@@ -149,17 +149,15 @@ class MEVP(AbstractRheology):
         this, grid, fields = cast((self, grid, forcing.middle()), state.ice_volume.dtype)
         metric = Metric.of(grid)
         forces = _Forces.of(this, state, fields, grid, metric, dt)
-        start = (state.u[:, :-1], state.v[:-1], state.rheology)
-        start = (
-            jnp.where(metric.open_u, start[0], 0.0),
-            jnp.where(metric.open_v, start[1], 0.0),
-            start[2],
-        )
+        u = jnp.where(metric.open_u, state.u[:, :-1], 0.0)
+        v = jnp.where(metric.open_v, state.v[:-1], 0.0)
         u, v, stress = _iterate(
-            lambda now: this._iteration(now, start[:2], forces, metric, dt), start, this.iterations
+            lambda now: this._iteration(now, (u, v), forces, metric, dt),
+            (walls(u), walls(v), state.rheology),
+            this.iterations,
         )
-        u = jnp.where(forces.u.ice, u, 0.0)
-        v = jnp.where(forces.v.ice, v, 0.0)
+        u = jnp.where(forces.u.ice, inner(u), 0.0)
+        v = jnp.where(forces.v.ice, inner(v), 0.0)
         return replace(
             state,
             u=jnp.pad(u, ((0, 0), (0, 1))),
@@ -169,20 +167,18 @@ class MEVP(AbstractRheology):
 
     def _iteration(self, now, old, forces, metric, dt):
         u, v, stress = now
-        stress, alpha = self._relax_stress(u, v, stress, forces, metric, dt)
+        stress, alpha = self._relax_stress(u, v, stress, forces, metric)
         force_u, force_v = stress_divergence(stress, metric)
-        u_t, v_t = mean_x(walls_x(u)), mean_y(walls_y(v))
+        u_t, v_t = mean_x(u[1:-1]), mean_y(v[:, 1:-1])
         slip_u, slip_v = mean_x(v_t - forces.current_v), mean_y(u_t - forces.current_u)
-        coriolis_u = mean_x(forces.coriolis * v_t) / metric.dx_u[:, 1:-1] ** 2
-        coriolis_v = -mean_y(forces.coriolis * u_t) / metric.dx_v[1:-1] ** 2
+        coriolis_u = mean_x(forces.coriolis * v_t) / inner(metric.dx_u) ** 2
+        coriolis_v = -mean_y(forces.coriolis * u_t) / inner(metric.dx_v) ** 2
         sine = jnp.sin(jnp.radians(self.turning_angle))
-        return (
-            _balance(u, old[0], slip_u, force_u + coriolis_u, mean_x(alpha), forces.u, sine),
-            _balance(v, old[1], slip_v, force_v + coriolis_v, mean_y(alpha), forces.v, -sine),
-            stress,
-        )
+        u = _balance(inner(u), old[0], slip_u, force_u + coriolis_u, mean_x(alpha), forces.u, sine)
+        v = _balance(inner(v), old[1], slip_v, force_v + coriolis_v, mean_y(alpha), forces.v, -sine)
+        return walls(u), walls(v), stress
 
-    def _relax_stress(self, u, v, stress, forces, metric, dt):
+    def _relax_stress(self, u, v, stress, forces, metric):
         divergence, tension, shear = strain_rate(u, v, metric)
         flattening = self.eccentricity**-2
         square = divergence**2 + flattening * (tension**2 + mean_y(mean_x(shear**2)))
@@ -263,8 +259,8 @@ class _Forces(eqx.Module):
             )
 
         return cls(
-            u=face(mean_x, across_x, metric.dx_u[:, 1:-1], wind_u, current_u, metric.open_u),
-            v=face(mean_y, across_y, metric.dx_v[1:-1], wind_v, current_v, metric.open_v),
+            u=face(mean_x, across_x, inner(metric.dx_u), wind_u, current_u, metric.open_u),
+            v=face(mean_y, across_y, inner(metric.dx_v), wind_v, current_v, metric.open_v),
             current_u=current_u,
             current_v=current_v,
             strength=mevp.ice_strength

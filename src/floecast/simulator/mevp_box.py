@@ -1,10 +1,11 @@
 """Closed box under a cyclone that stands still: a published mEVP case, to the last digit.
 
-The case is the `dynamics` preset of Veris 0.2.1 (Haefner et al. 2026, a differentiable
-viscous-plastic model). Its numbers depend on its own discrete choices, which differ from those of
-`mevp.MEVP`: arrays wrap around and their last row and column are land, velocities stand on west
-and south faces, water drag is linear with a least coefficient, Coriolis and drag go through the
-cell centres. `run_published` makes them again; `run` puts `MEVP` into the same set-up.
+The case is the `dynamics` preset of Veris 0.2.1 (Geosci. Model Dev. 19, 5225, 2026), with the wind
+of the cyclone of Mehlmann et al. (2021), doi:10.1029/2021MS002523. Its numbers depend on its own
+discrete choices, which differ from those of `mevp.MEVP`: arrays wrap around and their last row and
+column are land, velocities stand on west and south faces, water drag is linear with a least
+coefficient, drag goes through the cell centres. `run_published` makes them again; `run` puts `MEVP`
+into the same set-up.
 """
 
 from dataclasses import replace

@@ -30,10 +30,10 @@ class Metric(eqx.Module):
     ----------
     dx_t : (y, x) array
         [m]
-    dx_u : (y, x + 1) array
-        Faces across x, from the west wall to the east wall [m].
-    dx_v : (y + 1, x) array
-        Faces across y, from the south wall to the north wall [m].
+    dx_u : (y + 2, x + 1) array
+        Faces across x, from the west wall to the east wall, a row more at both ends [m].
+    dx_v : (y + 1, x + 2) array
+        Faces across y, from the south wall to the north wall, a column more at both ends [m].
     dx_f : (y + 1, x + 1) array
         Corners [m].
     open_u : (y, x - 1) bool array
@@ -72,8 +72,8 @@ class Metric(eqx.Module):
         wet = sum_to_corners(sea)
         return cls(
             dx_t=dx_t,
-            dx_u=jnp.pad(dx_u, ((0, 0), (1, 0)), "edge"),
-            dx_v=jnp.pad(dx_v, ((1, 0), (0, 0)), "edge"),
+            dx_u=jnp.pad(dx_u, ((1, 1), (1, 0)), "edge"),
+            dx_v=jnp.pad(dx_v, ((1, 0), (1, 1)), "edge"),
             dx_f=jnp.pad(dx_f, ((1, 0), (1, 0)), "edge"),
             open_u=jnp.asarray(grid.mask_u)[:, :-1],
             open_v=jnp.asarray(grid.mask_v)[:-1],
@@ -88,10 +88,10 @@ def strain_rate(u, v, metric):
 
     Parameters
     ----------
-    u : (y, x - 1) array
-        Inner faces across x [m/s]; 0 at coasts.
-    v : (y - 1, x) array
-        Inner faces across y [m/s]; 0 at coasts.
+    u : (y + 2, x + 1) array
+        Inner faces across x within `walls` [m/s]; 0 at coasts.
+    v : (y + 1, x + 2) array
+        Inner faces across y within `walls` [m/s]; 0 at coasts.
     metric : Metric
 
     Returns
@@ -109,11 +109,10 @@ def strain_rate(u, v, metric):
     ``slip (d_j(u / dx) + d_i(v / dx))`` (Hunke and Dukowicz 2002). On land the first two are 0
     because all faces are.
     """
-    u, v = walls_x(u), walls_y(v)
     relative_u, relative_v = u / metric.dx_u, v / metric.dx_v
-    divergence = across_x(u * metric.dx_u) + across_y(v * metric.dx_v)
-    tension = across_x(relative_u) - across_y(relative_v)
-    shear = across_y(walls_y(relative_u)) + across_x(walls_x(relative_v))
+    divergence = across_x((u * metric.dx_u)[1:-1]) + across_y((v * metric.dx_v)[:, 1:-1])
+    tension = across_x(relative_u[1:-1]) - across_y(relative_v[:, 1:-1])
+    shear = across_y(relative_u) + across_x(relative_v)
     return divergence / metric.dx_t**2, tension, metric.slip * shear
 
 
@@ -141,13 +140,23 @@ def stress_divergence(stress, metric):
     """
     difference = metric.dx_t**2 * stress.difference
     shear = metric.dx_f**2 * stress.shear
-    dx_u, dx_v = metric.dx_u[:, 1:-1], metric.dx_v[1:-1]
+    dx_u, dx_v = inner(metric.dx_u), inner(metric.dx_v)
     along_u = 0.5 * across_x(difference) + across_y(shear[:, 1:-1])
     along_v = -0.5 * across_y(difference) + across_x(shear[1:-1])
     return (
         (0.5 * dx_u * across_x(stress.total) + along_u / dx_u) / dx_u**2,
         (0.5 * dx_v * across_y(stress.total) + along_v / dx_v) / dx_v**2,
     )
+
+
+def walls(field):
+    """Field at the inner faces within a ring of zeros, the walls and what lies behind them."""
+    return jnp.pad(field, 1)
+
+
+def inner(field):
+    """Field without its outermost rows and columns."""
+    return field[1:-1, 1:-1]
 
 
 def across_x(field):
@@ -168,16 +177,6 @@ def mean_x(field):
 def mean_y(field):
     """Mean of neighbours along y."""
     return 0.5 * (field[1:] + field[:-1])
-
-
-def walls_x(field):
-    """The same field between zeros on the west and east walls."""
-    return jnp.pad(field, ((0, 0), (1, 1)))
-
-
-def walls_y(field):
-    """The same field between zeros on the south and north walls."""
-    return jnp.pad(field, ((1, 1), (0, 0)))
 
 
 def sum_to_corners(field):

@@ -1,4 +1,7 @@
-"""A prescribed ocean below the ice: mean surface currents, sea level and warmth of the Arctic."""
+"""A prescribed ocean below the ice: mean surface currents, sea level and warmth of the Arctic.
+
+Longer than most files for its tables of knots, which belong beside the code that reads them.
+"""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -36,6 +39,7 @@ _CIRCULATION = np.array([
     (80.0, -95, 0, 1), (68.0, -70, 0, 1), (62.0, -72, 0, 1), (60.0, -86, 0, 1),
     (82.8, -65, 0, 1), (83.2, -35, 0, 1), (79.5, -19, 0, 1), (75.5, -21, 0, 1), (70.5, -24, 0, 1),
     (66.5, -36, 0, 1), (60.5, -44, 0, 1), (66.0, -53, 0, 1), (70.5, -54, 0, 1), (76.0, -66, 0, 1),
+    (77.5, -79, 0, 1), (75.0, -84, 0, 1), (71.0, -74, 0, 1),
     # Bering Sea and Strait, Chukchi Sea
     (58.5, -176, 0, 0.5), (62.0, -175, 0, 0.3), (66.0, -169, 0, 0.5), (69.0, -170, -1, 0.45),
     (71.5, -176, -2, 0.3), (72.0, -164, 0, 0.75), (73.5, 175, -2, 0.3), (75.0, 165, -2, 0.2),
@@ -50,24 +54,28 @@ _CIRCULATION = np.array([
     (76.5, 125, -4, 0), (81.0, 122, -11, 0), (80.5, 95, -6, 0), (83.5, 90, -12, 0),
     (83.0, 60, -12, 0), (83.5, 30, -13, 0.05), (79.0, 80, -4, 0), (76.0, 72, -3, 0),
     # Fram Strait
-    (82.0, 3, -13, 0.3), (79.0, -10, -3, 0.95), (79.0, -5, -12, 0.75), (79.0, -1, -21, 0.45),
-    (79.0, 3, -25, 0.2), (79.0, 8, -14, 0), (78.5, 15, -9, 0), (81.5, 15, -12, 0),
+    (82.0, 3, -10, 0.4), (79.0, -10, -3, 0.95), (79.0, -5, -12, 0.75), (79.0, -1, -21, 0.45),
+    (79.0, 4, -29, 0.2), (79.0, 8, -16, 0), (78.5, 15, -9, 0), (81.5, 15, -12, 0),
     # Greenland and Iceland Seas
     (75.0, -15, -4, 0.95), (75.0, -11, -16, 0.8), (75.0, -6, -30, 0.4), (75.0, 0, -36, 0.15),
     (72.0, -17, -10, 0.9), (71.5, -12, -24, 0.5), (70.0, -6, -32, 0.2), (68.0, -20, -16, 0.5),
     (65.0, -18, -14, 0.3),
     # Norwegian Sea and the Barents Sea opening
     (76.5, 10, -26, 0), (74.0, 14, -20, 0), (71.5, 5, -34, 0), (68.0, 0, -32, 0.05),
-    (69.5, 11, -14, 0), (66.0, 5, -20, 0), (63.5, 0, -18, 0), (62.0, -7, -14, 0.05),
+    (69.5, 12, -18, 0), (66.0, 7, -24, 0), (63.5, 0, -18, 0), (62.0, -7, -14, 0.05),
     (72.3, 20, -6, 0), (74.5, 19, -10, 0), (72.0, 32, -5, 0), (73.5, 42, -6, 0), (76.5, 38, -9, 0),
     (77.5, 60, -7, 0), (74.0, 57, -3, 0), (80.5, 55, -9, 0),
     # Irminger Sea, Labrador Sea, Baffin Bay
-    (65.0, -30, -16, 0.5), (62.5, -34, -15, 0.6), (59.0, -34, -6, 0.6), (58.0, -15, -3, 0.1),
-    (60.0, -54, -12, 1), (65.5, -57, -7, 1), (72.0, -65, -9, 1), (74.5, -70, -8, 1),
+    (65.0, -30, -14, 0.6), (62.5, -34, -7, 0.7), (59.0, -34, 0, 0.65), (58.0, -15, -3, 0.1),
+    (60.5, -55, -4, 1), (65.5, -57.5, -10, 1), (69.0, -61, -12, 1), (72.0, -66, -14, 1),
+    (74.5, -70, -11, 1),
 ])
 # fmt: on
-_CONTINENTS = ((66.0, 100.0, 0.0), (66.0, -110.0, 1.0), (74.0, -40.0, 1.0))
-"""Latitude, longitude and fraction of the Bering Strait inflow of the three main coasts."""
+_EURASIAN = ((66.0, 100.0), (56.0, 9.0))
+_AMERICAN = ((66.0, -110.0), (74.0, -40.0))
+"""Latitude and longitude of a place on each of the main lands."""
+_ARCHIPELAGO = (-165.0, -60.0)
+"""Longitudes between which every other land counts as American."""
 _BERING = (18e3, 6e3)
 """Inflow through Bering Strait [m2/s]: annual mean, and how much more in July."""
 _WINTER_FLOW = 0.12
@@ -270,15 +278,14 @@ def stream_function(grid):
     """
     x, y = grid.edges()
     latitude, longitude, proper, share = _CIRCULATION.T
-    parts = (1e3 * proper, _BERING[0] * share)
-    coasts = ((0.0, 0.0, 0.0), tuple(_BERING[0] * share for _, _, share in _CONTINENTS))
+    parts = ((1e3 * proper, 0.0), (_BERING[0] * share, _BERING[0]))
     wide = np.pad(np.asarray(grid.mask_t), 1)
     inside = wide[1:, 1:] & wide[:-1, 1:] & wide[1:, :-1] & wide[:-1, :-1]
     lands = _lands(np.asarray(grid.mask_t))
     solved = []
-    for values, continents in zip(parts, coasts, strict=True):
+    for values, american in parts:
         free = _spline(np.stack([latitude, longitude, values], axis=1), x, y)
-        fixed = _coastal_values(free, lands, continents, grid)
+        fixed = _coastal_values(free, lands, american, grid)
         bend = _screened_laplace(fixed - free, inside, COASTAL_WIDTH / grid.spacing)
         solved.append(free + bend)
     return np.stack(solved)
@@ -332,8 +339,12 @@ def _lands(ocean):
         # Highest number among the neighbours, then along whole runs of land, until nothing moves.
         wide = np.pad(lands, 1)
         grown = np.max(
-            [wide[1 + j : 1 + j + lands.shape[0], 1 + i : 1 + i + lands.shape[1]]
-             for j in (-1, 0, 1) for i in (-1, 0, 1)], axis=0,
+            [
+                wide[1 + j : 1 + j + lands.shape[0], 1 + i : 1 + i + lands.shape[1]]
+                for j in (-1, 0, 1)
+                for i in (-1, 0, 1)
+            ],
+            axis=0,
         )
         grown = np.where(ocean, 0, grown)
         # A land takes the number of the cell its own number points to.
@@ -344,17 +355,19 @@ def _lands(ocean):
         lands = chosen
 
 
-def _coastal_values(free, lands, continents, grid):
-    """Stream function on coasts and walls; elsewhere, and at islands, from the spline `free`."""
+def _coastal_values(free, lands, american, grid):
+    """Stream function on coasts and walls; at islands of the open sea the mean of `free`."""
     fixed, land = free.copy(), lands > 0
     middle = 0.25 * (free[1:, 1:] + free[:-1, 1:] + free[1:, :-1] + free[:-1, :-1])
-    size = np.bincount(lands.ravel())
     total = np.bincount(lands.ravel(), weights=middle.ravel())
-    value = total / np.maximum(size, 1)
-    for (latitude, longitude, _), constant in zip(_CONTINENTS, continents, strict=True):
-        x, y = EPSG_3413.forward(latitude, longitude)
-        row, column = np.abs(grid.y - y).argmin(), np.abs(grid.x - x).argmin()
-        value[lands[row, column]] = constant
+    value = total / np.maximum(np.bincount(lands.ravel()), 1)
+    # A land's number is one more than the place of one of its cells.
+    longitude = np.asarray(grid.longitude).ravel()[: len(value) - 1]
+    value[1:][(longitude > _ARCHIPELAGO[0]) & (longitude < _ARCHIPELAGO[1])] = american
+    for places, constant in ((_EURASIAN, 0.0), (_AMERICAN, american)):
+        for place in places:
+            x, y = EPSG_3413.forward(*place)
+            value[lands[np.abs(grid.y - y).argmin(), np.abs(grid.x - x).argmin()]] = constant
     coast = np.zeros(fixed.shape, bool)
     for rows in (slice(1, None), slice(None, -1)):
         for columns in (slice(1, None), slice(None, -1)):
@@ -367,8 +380,8 @@ def _coastal_values(free, lands, continents, grid):
     on_coast = np.flatnonzero(coast[rows, columns])
     if len(on_coast):
         position = np.arange(len(rows))
-        values = fixed[rows, columns][on_coast]
-        fixed[rows, columns] = np.interp(position, on_coast, values, period=len(rows))
+        ramp = np.interp(position, on_coast, fixed[rows, columns][on_coast], period=len(rows))
+        fixed[rows, columns] = ramp
     return fixed
 
 
@@ -404,17 +417,18 @@ _MARCH = np.array([
     # the ice edge
     (58.0, 164, 0), (60.0, 168, 0), (58.0, -159, 0), (58.0, -166, 0), (58.5, -171, 0),
     (60.5, -176, 0), (61.5, 180, 0), (61.5, 176, 0), (76.0, 56, 0), (77.5, 50, 0), (76.5, 41, 0),
-    (77.0, 31, 0), (75.5, 24, 0), (70.0, 52, 0), (68.0, 42, 0), (80.0, 7, 0), (78.0, 0, 0),
+    (77.0, 31, 0), (75.5, 24, 0), (75.0, 20, 0), (77.5, 61, 0), (70.0, 52, 0),
+    (68.0, 42, 0), (80.0, 7, 0), (78.0, 0, 0),
     (76.0, -4, 0), (74.5, -9, 0), (73.0, -13, 0), (71.5, -17, 0), (69.5, -19, 0), (68.0, -24, 0),
     (67.0, -28, 0), (66.0, -32, 0), (65.0, -37, 0), (63.0, -40, 0), (61.0, -42, 0), (64.0, -53, 0),
     (63.0, -57, 0), (61.0, -60, 0), (59.0, -59, 0),
     # inside the ice
-    (90.0, 0, -3), (84.0, 0, -2.5), (84.0, 90, -3), (80.0, 60, -2), (77.0, 75, -3), (71.0, 65, -2),
-    (69.0, 60, -2), (77.0, 125, -3), (72.0, 160, -3), (80.0, 160, -3), (75.0, -145, -3),
-    (83.0, -100, -3), (70.0, -172, -3), (66.0, -169, -2.5), (63.0, -167, -2), (75.0, -100, -3),
-    (70.0, -105, -3), (60.0, -86, -3), (67.0, -80, -3), (62.0, -72, -2), (74.0, -68, -3),
-    (69.0, -63, -2.5), (65.5, -60, -1.5), (79.0, -10, -2), (75.0, -17, -1.5), (70.5, -22, -1.5),
-    (79.5, 25, -1.5), (79.0, 40, -1.5), (81.0, 15, -1), (65.5, 38, -1), (57.0, 153, -2),
+    (90.0, 0, -9), (84.0, 0, -6), (84.0, 90, -9), (80.0, 60, -2.6), (77.0, 75, -3), (71.0, 65, -4),
+    (69.0, 60, -5), (77.0, 125, -6.5), (72.0, 160, -7.5), (80.0, 160, -9), (75.0, -145, -8),
+    (83.0, -100, -9), (70.0, -172, -4), (66.0, -169, -3), (63.0, -167, -3), (75.0, -100, -9),
+    (70.0, -105, -9), (60.0, -86, -9), (67.0, -80, -8.5), (62.0, -72, -5), (74.0, -68, -5),
+    (69.0, -63, -7), (65.5, -60, -5), (79.0, -10, -5), (75.0, -17, -4), (70.5, -22, -4.5),
+    (79.5, 25, -3), (79.0, 40, -1.5), (81.0, 15, -0.7), (65.5, 38, -1), (57.0, 153, -1),
     # open water
     (66.0, 0, 8.3), (70.0, 10, 6.8), (72.0, 20, 6.3), (73.0, 30, 4.8), (70.5, 35, 4.3),
     (75.0, 11, 4.8), (78.3, 9, 4.0), (79.2, 7.5, 2.5), (74.0, 0, 2.3), (69.0, -10, 2.5),
@@ -446,5 +460,5 @@ _SEPTEMBER = np.array([
     (69.5, 58, 8.0), (66.0, 38, 10.0), (57.0, 153, 12.0),
 ])
 # fmt: on
-_SUMMER = np.array([0.15, 0.05, 0.0, 0.05, 0.2, 0.4, 0.7, 0.95, 1.0, 0.8, 0.5, 0.3])
+_SUMMER = np.array([0.09, 0.03, 0.0, 0.03, 0.15, 0.35, 0.61, 0.87, 1.0, 0.7, 0.52, 0.23])
 """Weight of the September field in the middle of each month, January to December."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from floecast.atmosphere.arctic_climate import winter
 from floecast.core.calendar import year_fraction
 from floecast.core.grid import EARTH_ROTATION
 from floecast.core.operators import u_to_t, v_to_t
@@ -23,6 +24,10 @@ COASTAL_WIDTH = 80e3
 """Over which the stream function bends to its value on a coast [m]."""
 FREEZING_WIDTH = 0.15
 """Over which the temperature bends to the freezing point [K]."""
+WINTER_SUPPLY = 2.5
+"""How much warmer than the surface in February the water is that open sea relaxes to [K]."""
+SUPPLY_WIDTH = 0.7
+"""Warmth that has half of `WINTER_SUPPLY` [K]."""
 
 # Stream function [1000 m2/s]: latitude, longitude, part that does not reach through Bering Strait
 # (annual mean), and fraction of the inflow through Bering Strait. High to the right of the flow.
@@ -93,44 +98,52 @@ class ArcticOcean(eqx.Module):
     sea_surface_height : (2, y, x) array
         The same parts of the height of the sea surface [m].
     warmth : (2, y, x) array
-        Of March and of September, T points [K]; the temperature above the freezing point where
-        positive, how far from melting where negative.
+        Of March and of September, T points [K]; how far the surface is above the freezing point
+        where positive, how far into the ice season where negative.
 
     Notes
     -----
     *Currents.* A stream function psi at the corners of the cells, so that the flow over the faces
     of each cell sums to nothing. A thin-plate spline through hand-placed knots draws the mean
     circulation; near coasts it bends exponentially, over `COASTAL_WIDTH`, to a constant for each
-    coast: 0 for Eurasia, the inflow of Bering Strait for America and Greenland, for an island the
-    mean of the spline. Along the edge of the domain psi runs linearly from coast to coast; only
-    there water leaves the domain, which feeds Bering Strait. The knots follow published speeds:
-    Beaufort Gyre 3 to 6 cm/s and Transpolar Drift 2 to 4 cm/s (satellite altimetry, Armitage et
-    al. 2017); East Greenland Current 10 to 25 cm/s and West Spitsbergen Current 10 to 25 cm/s
-    (moorings, Woodgate et al. 1999, de Steur et al. 2014, Beszczynska-Moeller et al. 2012);
-    Norwegian Atlantic Current 10 to 30 cm/s (Orvik and Skagseth 2003); Barents Sea opening 2 to
-    10 cm/s (Ingvaldsen et al. 2004); Bering Strait 15 to 40 cm/s, strongest in summer (Woodgate
-    2018: 1 Sv, which is 2e4 m2/s over the 50 m of the strait). Narrow currents are as wide as a
-    few cells allow. What wind and ice make of the surface is not in it: this is the flow below
-    the layer of friction.
+    coast: 0 for Eurasia, the inflow of Bering Strait for America and Greenland, for an island of
+    the open sea the mean of the spline. Along the edge of the domain psi runs linearly from coast
+    to coast; only there water crosses the edge, which feeds Bering Strait. The knots aim at
+    published speeds: Beaufort Gyre 3 to 6 cm/s and Transpolar Drift 2 to 5 cm/s (altimetry,
+    Armitage et al. 2017); East Greenland Current 10 to 25 cm/s (moorings, Woodgate et al. 1999);
+    West Spitsbergen Current 10 to 25 cm/s (moorings, Beszczynska-Moeller et al. 2012); Norwegian
+    Atlantic Current 10 to 30 cm/s, a fifth more in winter (drifters, Andersson et al. 2011);
+    Barents Sea opening 2 to 10 cm/s (moorings, Ingvaldsen et al. 2004); Bering Strait 0.8 to 1 Sv
+    (Coachman and Aagaard 1988, Woodgate 2018), which over its 50 m is 2e4 m2/s or 20 to 25 cm/s,
+    more in summer. Narrow currents are as wide as a few cells allow and slower for it. What wind
+    and ice make of the surface is not in it: this is the flow below the layer of friction.
 
-    *Sea level.* Geostrophic with one Coriolis parameter, ``g eta = f psi``, with zero mean.
+    *Sea level.* Geostrophic with one Coriolis parameter, ``g eta = f psi``, with zero mean; the
+    dome of the Beaufort Gyre and the range of about 1 m are those seen by altimeters (Kwok and
+    Morison 2011).
 
-    *Temperature.* ``T_f + w softplus(m / w)``, where the warmth m is blended between a March and a
-    September field with a weight for each month. Each field is a spline through three kinds of
-    knots: on the mean 15 % ice edge of 2015-2017 in the daily concentration NSIDC-0081 (Maslanik
-    and Stroeve 1999), where m is zero; inside the ice, where it is negative; and in open water,
-    rounded values of the long-term mean surface temperature (as in the World Ocean Atlas). The
-    weights were fitted to the mean extent of each month in the same data. So the water that the
-    mixed layer relaxes to knows the mean ice edge of those years, not that of any single one.
+    *Temperature.* ``T_f + d + S W d^2 / (d^2 + e^2)`` with ``d = w softplus(m / w)``, where the
+    warmth m is blended between a March and a September field with a weight for each month. Each
+    field is a spline through three kinds of knots: on the mean 15 % ice edge of 2015-2017 in the
+    daily concentration NSIDC-0081 (Maslanik and Stroeve 1999), where m is zero; inside the ice,
+    where it is the more negative the shorter these data show the place without ice; and in open
+    water, rounded values of the long-term mean surface temperature (as in the World Ocean Atlas).
+    The weights were fitted to the mean extent of each month in the same data. So the water knows
+    the mean ice edge of those years, though that of no single one. The last term, with W the
+    `winter` of the air, S = `WINTER_SUPPLY` and e = `SUPPLY_WIDTH`, stands for the heat that
+    currents bring: a layer of 50 m relaxed in 30 days gains 79 W/m2 for each kelvin, and so loses
+    200 W/m2 to the winter air at about the mean surface temperature. Without it the air would
+    freeze the sea far beyond the observed edge.
 
     References
     ----------
-    Armitage et al. (2017), doi:10.5194/tc-11-1767-2017; Woodgate et al. (1999),
-    doi:10.1029/1999JC900146; de Steur et al. (2014), doi:10.1002/2013GL058710;
-    Beszczynska-Moeller et al. (2012), doi:10.1093/icesjms/fss056; Orvik and Skagseth (2003),
-    doi:10.1029/2002GL016405; Ingvaldsen et al. (2004), doi:10.1016/j.csr.2003.10.006; Woodgate
-    (2018), doi:10.1016/j.pocean.2017.12.007; Maslanik and Stroeve (1999),
-    doi:10.5067/U8C09DWVX9LM.
+    Andersson et al. (2011), doi:10.1029/2011JC007078; Armitage et al. (2017),
+    doi:10.5194/tc-11-1767-2017; Beszczynska-Moeller et al. (2012), doi:10.1093/icesjms/fss056;
+    Coachman and Aagaard (1988), doi:10.1029/JC093iC12p15535; Duchon (1977),
+    doi:10.1007/BFb0086566; Ingvaldsen et al. (2004), doi:10.1029/2003JC001811; Kwok and Morison
+    (2011), doi:10.1029/2010GL046063; Maslanik and Stroeve (1999), doi:10.5067/U8C09DWVX9LM;
+    Woodgate et al. (1999), doi:10.1029/1999JC900146; Woodgate (2018),
+    doi:10.1016/j.pocean.2017.12.007.
     """
 
     current_u: Float[Array, "2 y x"]
@@ -194,7 +207,9 @@ class ArcticOcean(eqx.Module):
                 ("sea_surface_height", self.sea_surface_height),
             )
         }
-        return flow | {"ocean_temperature": FREEZING_POINT + thaw}
+        cold = winter(time).astype(thaw.dtype)
+        supply = WINTER_SUPPLY * cold * thaw**2 / (thaw**2 + SUPPLY_WIDTH**2)
+        return flow | {"ocean_temperature": FREEZING_POINT + thaw + supply}
 
     def between(self, start, end):
         """Fields at the two ends of a step.
@@ -418,7 +433,7 @@ _MARCH = np.array([
     (58.0, 164, 0), (60.0, 168, 0), (58.0, -159, 0), (58.0, -166, 0), (58.5, -171, 0),
     (60.5, -176, 0), (61.5, 180, 0), (61.5, 176, 0), (76.0, 56, 0), (77.5, 50, 0), (76.5, 41, 0),
     (77.0, 31, 0), (75.5, 24, 0), (75.0, 20, 0), (77.5, 61, 0), (70.0, 52, 0),
-    (68.0, 42, 0), (80.0, 7, 0), (78.0, 0, 0),
+    (68.0, 42, 0), (80.0, 7, 0), (79.2, 4, 0), (78.0, 0, 0),
     (76.0, -4, 0), (74.5, -9, 0), (73.0, -13, 0), (71.5, -17, 0), (69.5, -19, 0), (68.0, -24, 0),
     (67.0, -28, 0), (66.0, -32, 0), (65.0, -37, 0), (63.0, -40, 0), (61.0, -42, 0), (64.0, -53, 0),
     (63.0, -57, 0), (61.0, -60, 0), (59.0, -59, 0),

@@ -1,6 +1,6 @@
 """A prescribed ocean below the ice: mean surface currents, sea level and warmth of the Arctic.
 
-Longer than most files for its tables of knots, which belong beside the code that reads them.
+Longer than 400 lines because its tables of knots belong beside the code that reads them.
 """
 
 import equinox as eqx

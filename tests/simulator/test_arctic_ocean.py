@@ -86,6 +86,12 @@ def test_eurasia_and_america_differ_by_the_inflow_of_bering_strait(grid, corners
             np.testing.assert_allclose(at(grid, corners[1], *place), inflow)
 
 
+def test_islands_of_the_open_sea_lie_in_the_flow(grid, corners):
+    for place, lowest, highest in (((65, -18.5), -16e3, -10e3), ((79, 16), -12e3, -6e3)):
+        assert not at(grid, grid.mask_t, *place)
+        assert lowest < at(grid, corners[0], *place) < highest
+
+
 def test_flow_through_the_edge_of_the_domain_is_weak(grid, corners):
     along = np.concatenate([np.diff(corners[..., 0, :]), np.diff(corners[..., -1, :])], axis=-1)
     assert np.abs(along.sum(axis=0)).max() / grid.spacing < 0.03

@@ -351,7 +351,7 @@ def _lands(ocean):
     """Number of the land that each cell belongs to, 0 in the sea; corners join."""
     lands = np.where(ocean, 0, 1 + np.arange(ocean.size).reshape(ocean.shape))
     while True:
-        # Highest number among the neighbours, then along whole runs of land, until nothing moves.
+        # Each cell takes the highest number around it, until nothing changes.
         wide = np.pad(lands, 1)
         grown = np.max(
             [
@@ -362,7 +362,7 @@ def _lands(ocean):
             axis=0,
         )
         grown = np.where(ocean, 0, grown)
-        # A land takes the number of the cell its own number points to.
+        # A number is the place of a cell of the same land: its number is as good, and spreads fast.
         chosen = np.append(0, grown.ravel())[grown]
         chosen = np.where(ocean, 0, np.maximum(grown, chosen))
         if np.array_equal(chosen, lands):

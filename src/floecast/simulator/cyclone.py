@@ -162,7 +162,7 @@ def wind(x, y, time):
     """
     centre = CENTRE_START + CENTRE_SPEED * time
     east, north = x - centre, y - centre
-    # The distance itself is never differentiated at 0: only a square root of a square would be.
+    # Guarded twice, so that its derivative is finite in the centre.
     square = east**2 + north**2
     distance = jnp.sqrt(jnp.where(square > 0, square, 1.0)) * (square > 0)
     rate = -WIND_RATE * jnp.exp(-distance / RADIUS)

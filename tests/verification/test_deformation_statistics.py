@@ -115,7 +115,7 @@ def test_density_of_a_power_law():
     edges = pdf_edges(10e3)
     rates = 1e-3 * (1 - rng.random(400_000)) ** (-1 / 2)  # density ~ rate^-3
     found = pdf(np.concatenate([rates, -rates, [np.nan, 1e-9]]), edges)
-    assert found.count == 2 * np.count_nonzero((rates >= edges[0]) & (rates <= edges[-1]))
+    assert found.values == 2 * np.count_nonzero((rates >= edges[0]) & (rates <= edges[-1]))
     assert (found.density * np.diff(edges)).sum() == pytest.approx(1)
     inside = (edges[:-1] ** -2 - edges[1:] ** -2) / (edges[0] ** -2 - edges[-1] ** -2)
     expected = inside / np.diff(edges)

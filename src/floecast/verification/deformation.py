@@ -121,14 +121,16 @@ def grid_deformation(u: ArrayLike, v: ArrayLike, grid: Grid) -> Deformation:
     is that of a conformal grid: a rotation of the whole plane about the pole has no shear. All
     is of second order.
     """
-    u = np.where(grid.mask_u, np.asarray(u, np.float64), 0.0)
-    v = np.where(grid.mask_v, np.asarray(v, np.float64), 0.0)
-    flux_x, flux_y = u * grid.dx_u, v * grid.dx_v
+    eastward = np.where(grid.mask_u, np.asarray(u, np.float64), 0.0)
+    northward = np.where(grid.mask_v, np.asarray(v, np.float64), 0.0)
+    flux_x, flux_y = eastward * grid.dx_u, northward * grid.dx_v
     divergence = (flux_x - _west(flux_x) + flux_y - _south(flux_y)) / grid.area
-    u, v = u / grid.dx_u, v / grid.dx_v
-    stretching = u - _west(u) - v + _south(v)
-    shearing = np.zeros_like(u)
-    shearing[..., :-1, :-1] = np.diff(u, axis=-2)[..., :-1] + np.diff(v, axis=-1)[..., :-1, :]
+    turn_x, turn_y = eastward / grid.dx_u, northward / grid.dx_v
+    stretching = turn_x - _west(turn_x) - turn_y + _south(turn_y)
+    shearing = np.zeros_like(turn_x)
+    shearing[..., :-1, :-1] = (
+        np.diff(turn_x, axis=-2)[..., :-1] + np.diff(turn_y, axis=-1)[..., :-1, :]
+    )
     corners = np.asarray(grid.mask_f, np.float64)
     shearing = ratio(_four_corners(shearing * corners), _four_corners(corners))
     nowhere = np.where(grid.mask_t & np.isfinite(shearing), 0.0, np.nan)

@@ -58,12 +58,12 @@ class Distribution(NamedTuple):
     ----------
     edges : (bin + 1,) [1/day].
     density : (bin,) probability over width [day]; the integral over the bins is 1.
-    count : values inside the bins.
+    values : number of rates inside the bins.
     """
 
     edges: Array
     density: Array
-    count: int
+    values: int
 
     @property
     def centres(self) -> Array:
@@ -243,9 +243,9 @@ def percentile(rates: ArrayLike, level: float = 90.0, least: int = LEAST_QUADS) 
     float
         [1/day]; NaN with fewer values than `least`.
     """
-    rates = np.asarray(rates, np.float64)
-    rates = rates[np.isfinite(rates)]
-    return float(np.percentile(rates, level)) if rates.size >= max(least, 1) else np.nan
+    all_rates = np.asarray(rates, np.float64)
+    known = all_rates[np.isfinite(all_rates)]
+    return float(np.percentile(known, level)) if known.size >= max(least, 1) else np.nan
 
 
 def localisation(rates: ArrayLike, fraction: float = 0.1) -> float:

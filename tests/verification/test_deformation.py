@@ -291,3 +291,24 @@ def test_followed_points_on_the_arctic_plane():
     np.testing.assert_allclose(radius, np.broadcast_to([200e3, 300e3], radius.shape), rtol=1e-9)
     turned = np.arctan2(track[-1, 0, 1], track[-1, 0, 0])
     assert turned == pytest.approx(rate * dt * 24, rel=1e-6)
+
+
+def test_followed_quads_agree_with_the_grid():
+    errors = []
+    for cells in (16, 32, 64):
+        grid = Grid.box((cells, cells), 256e3 / cells)
+        wave = 2 * np.pi / 256e3
+        u, v = faces(
+            grid,
+            lambda x, y, wave=wave: np.sin(wave * x) * np.cos(wave * y),
+            lambda x, y, wave=wave: np.sin(wave * (x + 2 * y)),
+        )
+        half = grid.spacing / 2
+        corners = np.stack(np.meshgrid(grid.x[:-1] + half, grid.y[:-1] + half), axis=-1)
+        track = follow(corners, u[None], v[None], grid, 1.0)
+        (sample,) = coarse_grain(track[0], track[1], 1.0, spacing=grid.spacing, steps=(1,))
+        total = grid_deformation(u, v, grid).total[1:-1, 1:-1]
+        inner = sample.deformation.total.reshape(total.shape)[1:-1, 1:-1] - total[1:-1, 1:-1]
+        errors.append(np.abs(inner).mean() / total.mean())
+    orders = np.log2(np.array(errors[:-1]) / errors[1:])
+    assert (orders > 1.7).all() and errors[-1] < 0.01

@@ -330,13 +330,13 @@ def coarse_grain(
     Parameters
     ----------
     start, end : (row, column, 2) positions of a lattice of points at two times [m]; NaN where a
-        point is missing.
+        point is missing or not wanted, as within 100 km of a coast in satellite data.
     interval : scalar or (row, column) time between the two positions [s].
     spacing : nominal distance of neighbouring points at the start [m].
     steps : the scales in units of `spacing`; 1, 2, 4, ..., 64 for 10 to 640 km from 10 km.
     quality : limits, one for all scales or one for each.
     overlapping : seed a quadrangle at every point in place of a tiling: more of them at coarse
-        scales, but no longer independent.
+        scales, but not independent, and with more weight on the middle of the lattice.
     rotated : turn the quadrangles by 45 degrees. Exponents depend on the frame (Beaudry and
         Tremblay 2026): give both.
 

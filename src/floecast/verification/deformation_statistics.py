@@ -97,7 +97,7 @@ def structure_function(
 
     Parameters
     ----------
-    scales : (scale,) [m].
+    scales : (scale,) sides [m]; lengths of time, for the scaling in time.
     moments : (scale, order) from `moments`; scales with a value that is not positive are left out.
     orders : (order,) powers q.
 

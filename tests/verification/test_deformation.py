@@ -70,6 +70,17 @@ def test_grid_of_linear_field(gradient, divergence, shear):
     np.testing.assert_allclose(found.total[inner], np.hypot(divergence, shear), atol=1e-12)
 
 
+def test_grid_shear_beside_land_needs_no_rule_for_the_coast():
+    ocean = np.ones((7, 9), bool)
+    ocean[3, 4] = False
+    grid = Grid.box((7, 9), 5e3, ocean=ocean)
+    u, v = faces(grid, lambda x, y: 2e-6 + RATE * y, lambda x, y: 0 * y)
+    total = grid_deformation(u, v, grid).total
+    north_and_south = total[[2, 4], 4]
+    np.testing.assert_allclose(north_and_south, 0.1)
+    np.testing.assert_allclose(total[[0, -1], 1:-1], 0.1)
+
+
 def test_grid_is_of_second_order():
     errors, wave = [], 2 * np.pi
     for cells in (16, 32, 64):
@@ -200,6 +211,9 @@ def test_quality_limits():
         sin, cos = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
         rhombus = np.array([[0, 0], [1, 0], [1 + cos, sin], [cos, sin]]) * 10e3 / np.sqrt(sin)
         assert good_quads(rhombus, 10e3) == fit
+    # Height and width are means of opposite sides: 10 by 12.2 here, though one side is 3.
+    trapezium = np.array([[7, 0], [10, 0], [17, 10], [0, 10]]) * 1e3
+    assert good_quads(trapezium, 10e3)
     dart = np.array([[0.0, 0.0], [2.0, 0.0], [0.5, 0.5], [0.0, 2.0]]) * 10e3
     assert not good_quads(dart, 10e3, Quality(1.0, 0.0, 179.0, 10.0))
 

@@ -79,7 +79,7 @@ def find_failure_lines(
     total: ArrayLike,
     *,
     spacing: float,
-    threshold: float = 0.3,
+    threshold: float = 0.2,
     kernels: tuple[float, float] = (2.0, 5.0),
     joinings: tuple[Joining, ...] = JOININGS,
     least_length: int = LEAST_LENGTH,
@@ -112,7 +112,7 @@ def find_failure_lines(
     -----
     A ridge of the logarithm with Gaussian profile, of height a and standard deviation s, gives a
     difference of ``a s / sqrt(s^2 + s_1^2) - a s / sqrt(s^2 + s_2^2)`` with s_1 and s_2 half of
-    the kernels: with the values above, and s = 1 cell, lines are found where the ice deforms 2.4
+    the kernels: with the values above, and s = 1 cell, lines are found where the ice deforms 1.8
     times as much as beside them. The published method equalises the histogram and filters at
     1 cell; here the logarithm itself keeps a meaning to the threshold, and the wider filter keeps
     noise of single cells from making lines. Cells without value are left out of both filters
@@ -146,7 +146,7 @@ def find_failure_lines(
 def line_cells(
     total: ArrayLike,
     *,
-    threshold: float = 0.3,
+    threshold: float = 0.2,
     kernels: tuple[float, float] = (2.0, 5.0),
     least_rate: float = 1e-3,
 ) -> NDArray[np.bool_]:

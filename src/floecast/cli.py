@@ -24,7 +24,12 @@ ConfigOption = Annotated[
 ]
 Override = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="A.B=C", help="Change one value of the configuration."),
+    typer.Option(
+        "--set",
+        metavar="A.B=C",
+        help="Change one value of the configuration; an item of a list by its number from 0, as "
+        "in observations.0.error=0.3.",
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Folder of the run [runs/<name>].")

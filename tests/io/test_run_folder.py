@@ -62,7 +62,18 @@ def test_notes_of_a_stage_done_again_replace_the_old_ones(tmp_path):
     assert read_manifest(folder.path)["notes"] == ["new"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"name": "x"})])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        json.dumps({"name": "x"}),
+        json.dumps({"config": "x", "stages": []}),
+        json.dumps({"config": {}, "stages": {}}),
+        json.dumps({"config": {}, "stages": ["background"]}),
+    ],
+)
 def test_damaged_manifest_is_named(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(InputError, match="manifest.json"):

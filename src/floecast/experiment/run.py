@@ -4,7 +4,7 @@ from pathlib import Path
 
 from floecast.core.errors import InputError
 from floecast.io.readers import identify
-from floecast.io.run_folder import RunFolder
+from floecast.io.run_folder import RunFolder, default_folder
 from floecast.progress import Silent
 
 from . import analysis, background, forecast, report, verification
@@ -55,7 +55,7 @@ def run(config, *, data=None, out=None, until="report", progress=None):
             raise InputError(f"no file {data / name}; the README says where to download it")
         identify(data / name)
     progress = Silent() if progress is None else progress
-    folder = RunFolder(out or Path("runs") / config.name, config.model_dump(mode="json"))
+    folder = RunFolder(out or default_folder(config.name), config.model_dump(mode="json"))
     case = Case(config, folder, data, progress)
     for name, stage in STAGES.items():
         if folder.done(name, data):

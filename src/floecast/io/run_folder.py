@@ -164,12 +164,21 @@ def read_manifest(folder):
         raise InputError(f"{folder} is not a run: it has no manifest.json")
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
-        manifest["config"], manifest["stages"]
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{file} is not a manifest of a run; delete the folder to start anew"
-        ) from None
+    except ValueError:
+        manifest = None
+    if not (
+        isinstance(manifest, dict)
+        and isinstance(manifest.get("config"), dict)
+        and isinstance(manifest.get("stages"), list)
+        and all(isinstance(stage, dict) and "name" in stage for stage in manifest["stages"])
+    ):
+        raise InputError(f"{file} is not a manifest of a run; delete the folder to start anew")
     return manifest
+
+
+def default_folder(name):
+    """Folder of a run of that name, where none is given."""
+    return Path("runs") / name
 
 
 def input_record(path, root):

@@ -54,6 +54,7 @@ def test_overrides_reach_nested_keys():
         ("analysis_time=2100-01-15T12:00:00", "1933 to 2067"),
         ("verification.concentration=/etc/passwd", "below the data folder"),
         ("verification.concentration=a/../../b.nc", "below the data folder"),
+        ("verification.concentration=a.nc", "scored against its truth"),
         ("observations={concentration: false, thickness: false}", "none to assimilate"),
         ("name.deeper=1", "name is not a section"),
     ],

@@ -214,6 +214,8 @@ class Config(Section):
             raise ValueError(
                 "a twin background goes with `observations: {}`, a file background with a list"
             )
+        if self.twin and self.verification.concentration is not None:
+            raise ValueError("verification.concentration: a twin is scored against its truth")
         if not self.twin and self.weather.knowledge == "forecast":
             raise ValueError("weather.knowledge: forecast needs a twin; use climatology")
         step, day = 3600 * self.model.step_hours, 24 * 3600

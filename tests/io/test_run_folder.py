@@ -47,6 +47,21 @@ def test_another_configuration_is_refused_by_key(tmp_path):
         RunFolder(tmp_path / "run", other)
 
 
+def test_a_run_without_a_finished_stage_takes_another_configuration(tmp_path):
+    folder = RunFolder(tmp_path / "run", CONFIG)
+    with pytest.raises(RuntimeError), folder.stage("first", ["a.txt"]):
+        raise RuntimeError
+    other = CONFIG | {"name": "other", "seed": 2}
+    folder = RunFolder(tmp_path / "run", other)
+    manifest = read_manifest(tmp_path / "run")
+    assert (manifest["config"], manifest["name"], manifest["seed"]) == (other, "other", 2)
+    finish(folder)
+    with pytest.raises(RuntimeError), folder.stage("first", ["a.txt"]):  # done once, then again
+        raise RuntimeError
+    with pytest.raises(InputError, match="another configuration"):
+        RunFolder(tmp_path / "run", CONFIG)
+
+
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(InputError, match="is not a run"):

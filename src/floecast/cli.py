@@ -1,5 +1,6 @@
 """The ``floecast`` command. Heavy imports stand inside the commands, so that help is instant."""
 
+import contextlib
 import json
 import os
 import sys
@@ -8,7 +9,10 @@ from typing import Annotated
 
 import typer
 
-from floecast.core.errors import FloecastError
+from floecast.core.errors import FloecastError, InputError
+
+# Of click, which some versions of typer bring along under a name of their own.
+UsageError = typer.BadParameter.__base__
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,16 +22,24 @@ app = typer.Typer(
 config_app = typer.Typer(help="Show, describe or start a configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
-ConfigPath = Annotated[Path, typer.Argument(help="YAML configuration of the run.")]
+ConfigPath = Annotated[
+    Path | None, typer.Argument(metavar="CONFIG", help="YAML configuration of the run.")
+]
 ConfigOption = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="YAML configuration of the run.")
+    Path | None, typer.Option("--config", metavar="FILE", help="The same by name.")
 ]
 Override = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="A.B=C", help="Change one value of the configuration."),
+    typer.Option(
+        "--set",
+        metavar="A.B=C",
+        help="Change one value of the configuration; an item of a list by its number from 0, as "
+        "in observations.0.error=0.3.",
+    ),
 ]
 Out = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Folder of the run [runs/<name>].")
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder of the run; runs/NAME if left out."),
 ]
 Data = Annotated[
     Path | None,
@@ -58,60 +70,82 @@ def options(
 
 @app.command("run")
 def run_command(
-    config: ConfigPath,
+    path: ConfigPath = None,
+    config: ConfigOption = None,
     data: Data = None,
     out: Out = None,
     override: Override = None,
     as_json: Json = False,
 ):
     """Run everything: background, analysis, forecast, scores, report. Goes on where it was."""
-    _run(config, data, out, override, as_json, until="report")
+    _run(_one_of(path, config), data, out, override, as_json, until="report")
 
 
 @app.command()
 def assimilate(
-    config: ConfigOption,
+    path: ConfigPath = None,
+    config: ConfigOption = None,
     data: Data = None,
     out: Out = None,
     override: Override = None,
     as_json: Json = False,
 ):
     """Run up to the analysis."""
-    _run(config, data, out, override, as_json, until="analysis")
+    _run(_one_of(path, config), data, out, override, as_json, until="analysis")
 
 
 @app.command()
 def forecast(
-    config: ConfigOption,
+    path: ConfigPath = None,
+    config: ConfigOption = None,
     data: Data = None,
     out: Out = None,
     override: Override = None,
     as_json: Json = False,
 ):
     """Run up to the forecast."""
-    _run(config, data, out, override, as_json, until="forecast")
+    _run(_one_of(path, config), data, out, override, as_json, until="forecast")
 
 
 @app.command()
 def verify(
-    config: ConfigOption,
+    path: ConfigPath = None,
+    config: ConfigOption = None,
     data: Data = None,
     out: Out = None,
     override: Override = None,
     as_json: Json = False,
 ):
     """Run up to the scores."""
-    _run(config, data, out, override, as_json, until="verification")
+    _run(_one_of(path, config), data, out, override, as_json, until="verification")
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.")], as_json: Json = False):
+def report(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="FOLDER", help="Folder of a run.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Configuration of the run, to find it."),
+    ] = None,
+    out: Out = None,
+    as_json: Json = False,
+):
     """Draw the report of a run again."""
-    from floecast.io.run_folder import RunFolder, read_manifest
+    from floecast.config import load_config
+    from floecast.io.run_folder import RunFolder, default_folder, read_manifest
     from floecast.report.page import write_report
 
+    if config is None and out is not None:
+        raise InputError("--out goes with --config")
+    folder = _one_of(folder, config, "folder of a run")
+    if config is not None:
+        folder = out or default_folder(load_config(config).name)
     run = RunFolder(folder, read_manifest(folder)["config"])
-    with run.stage("report", ["report.html"]):
+    # Where the scores are still to come, the page does not stand for a stage that is done.
+    scored = any(stage["name"] == "verification" for stage in run.manifest["stages"])
+    with run.stage("report", ["report.html"]) if scored else contextlib.nullcontext():
         page = write_report(folder)
     _finish({"report": str(page)}, as_json, f"report: {page}")
 
@@ -130,7 +164,8 @@ def observe(
             found[str(file)] = identify(file)
         except FloecastError as error:
             unknown.append(str(error))
-    _finish(found, as_json, "\n".join(f"{file}: {kind}" for file, kind in found.items()))
+    if found or as_json:
+        _finish(found, as_json, "\n".join(f"{file}: {kind}" for file, kind in found.items()))
     for fault in unknown:
         typer.echo(f"floecast: {fault}", err=True)
     if unknown:
@@ -138,13 +173,13 @@ def observe(
 
 
 @config_app.command("show")
-def config_show(config: ConfigPath, override: Override = None):
+def config_show(path: ConfigPath = None, config: ConfigOption = None, override: Override = None):
     """Print the configuration with every default filled in."""
     import yaml
 
     from floecast.config import load_config
 
-    resolved = load_config(config, override or ()).model_dump(mode="json")
+    resolved = load_config(_one_of(path, config), override or ()).model_dump(mode="json")
     typer.echo(yaml.safe_dump(resolved, sort_keys=False).rstrip())
 
 
@@ -165,12 +200,14 @@ def config_init(
 
     from floecast.config import STARTING_CONFIG, make_config
     from floecast.core.atomic import write_text
-    from floecast.core.errors import InputError
 
     if path.exists():
         raise InputError(f"{path} exists; choose another name")
     resolved = make_config(STARTING_CONFIG).model_dump(mode="json")
-    write_text(path, yaml.safe_dump(resolved, sort_keys=False))
+    try:
+        write_text(path, yaml.safe_dump(resolved, sort_keys=False))
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another name") from None
     typer.echo(f"wrote {path}; now: floecast run {path}")
 
 
@@ -208,6 +245,12 @@ def cite():
     )
 
 
+def _one_of(argument, option, what="configuration"):
+    if (argument is None) == (option is None):
+        raise InputError(f"name one {what}, as an argument or by --config FILE")
+    return option if argument is None else argument
+
+
 def _run(config, data, out, override, as_json, until):
     from floecast.config import load_config
 
@@ -228,10 +271,18 @@ def _finish(told, as_json, text):
 def main():
     """Entry point: errors a user can mend become one line and exit code 2."""
     try:
-        app()
+        sys.exit(app(prog_name="floecast", standalone_mode=False))
     except FloecastError as error:
-        typer.echo(f"floecast: {error}", err=True)
-        sys.exit(2)
+        fault = str(error)
+    except UsageError as error:
+        fault = " ".join(error.format_message().split()).rstrip(".")
+        if fault and error.ctx is not None:
+            fault += f"; see {error.ctx.command_path} --help"
+    except typer.Abort:
+        sys.exit(130)
+    if fault:  # there is none where the help has just been printed in its place
+        typer.echo(f"floecast: {fault}", err=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

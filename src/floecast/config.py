@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from yaml.constructor import ConstructorError
 
 from floecast.core.errors import InputError
 
@@ -39,14 +40,16 @@ def _in_utc(time):
     return time
 
 
+Kind = Literal["concentration", "thickness", "drift_u", "drift_v"]
+StateField = Literal["concentration", "ice_volume", "snow_volume", "u", "v", "damage"]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_below_data_folder)]
 Time = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys are errors, values are fixed once read."""
+    """Base of all sections: unknown keys are errors, numbers finite, values fixed once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelSection(Section):
@@ -82,7 +85,7 @@ class TwinBackground(Section):
     """Background of a twin experiment: every member lived through weather of its own."""
 
     source: Literal["twin"] = "twin"
-    spin_up_days: Annotated[int, Field(ge=1)] = Field(
+    spin_up_days: Annotated[int, Field(ge=1, le=366)] = Field(
         45, description="truth and members each run this long before the analysis [d]"
     )
     truth_wind_factor: Positive = Field(
@@ -134,7 +137,7 @@ class AnalysisSection(Section):
     )
     thickness_half_width_km: Positive = Field(400.0, description="the same for thickness [km]")
     drift_half_width_km: Positive = Field(300.0, description="the same for drift [km]")
-    updates: dict[str, tuple[str, ...]] = Field(
+    updates: dict[Kind, tuple[StateField, ...]] = Field(
         {
             "concentration": ("concentration",),
             "thickness": ("ice_volume", "snow_volume"),
@@ -211,10 +214,13 @@ class Config(Section):
             raise ValueError(
                 "a twin background goes with `observations: {}`, a file background with a list"
             )
+        if self.twin and self.verification.concentration is not None:
+            raise ValueError("verification.concentration: a twin is scored against its truth")
         if not self.twin and self.weather.knowledge == "forecast":
             raise ValueError("weather.knowledge: forecast needs a twin; use climatology")
-        if 24 * 3600 % round(3600 * self.model.step_hours):
-            raise ValueError("model.step_hours must divide a day")
+        step, day = 3600 * self.model.step_hours, 24 * 3600
+        if not 1 <= step <= day or day % round(step):
+            raise ValueError("model.step_hours must divide a day and be at least a second")
         sources = self.observations
         if not (sources.concentration or sources.thickness if self.twin else sources):
             raise ValueError("observations: none to assimilate")
@@ -244,7 +250,8 @@ def load_config(path, overrides=()):
     ----------
     path : path-like
     overrides : sequence of str
-        Such as ``"analysis.half_width_km=250"``; the value is read as YAML.
+        Such as ``"analysis.inflation=1.1"`` or ``"observations.0.error=0.3"``; the value is read as
+        YAML. A list is counted from 0 and does not grow.
 
     Returns
     -------
@@ -259,7 +266,9 @@ def load_config(path, overrides=()):
     if not path.is_file():
         raise InputError(f"no configuration at {path}")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = _parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
@@ -285,12 +294,54 @@ def _set(tree, override):
     path, separator, text = override.partition("=")
     if not separator or not path:
         raise InputError(f"--set takes a.b=value, not {override!r}")
+    try:
+        value = _parse(text)
+    except yaml.YAMLError as error:
+        reason = getattr(error, "problem", None) or "cannot be read"
+        raise InputError(f"--set {override}: the value is not YAML: {reason}") from None
     *parents, last = path.split(".")
     for part in parents:
-        tree = tree.setdefault(part, {})
-        if not isinstance(tree, dict):
+        if isinstance(tree, dict):
+            tree.setdefault(part, {})
+        tree = tree[_place(tree, part, override)]
+        if not isinstance(tree, dict | list):
             raise InputError(f"--set {override}: {part} is not a section")
+    tree[_place(tree, last, override)] = value
+
+
+def _place(tree, part, override):
+    """Key of a section, or number of an item of a list, that a part of a path stands for."""
+    if isinstance(tree, dict):
+        return part
+    if not (part.isdecimal() and int(part) < len(tree)):
+        raise InputError(
+            f"--set {override}: {part} is no item of a list of {len(tree)}, counted from 0"
+        )
+    return int(part)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key that stands twice, and names the line of a wrong value."""
+
+    def construct_object(self, node, deep=False):
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError, AttributeError):  # such as of 2015-02-30
+            fault = f"{node.value!r} is no {node.tag.rpartition(':')[2]}"
+            raise ConstructorError(None, None, fault, node.start_mark) from None
+
+    def construct_mapping(self, node, deep=False):
+        written = set()
+        for key, _ in node.value:
+            if (key.tag, str(key.value)) in written:
+                raise ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
+            written.add((key.tag, str(key.value)))
+        return super().construct_mapping(node, deep)
+
+
+def _parse(text):
+    loader = _Loader(text)
     try:
-        tree[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError(f"--set {override}: the value is not YAML") from None
+        return loader.get_single_data()
+    finally:
+        loader.dispose()

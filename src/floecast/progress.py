@@ -39,10 +39,10 @@ class PlainProgress:
         print(f"{name}: {status}", file=self._stream, flush=True)
 
     def advance(self, done, total):
-        """Say how far the stage is."""
+        """Say how far the stage is; what does not go on from the first report begins anew."""
         now = time.monotonic()
-        if self._first is None:  # it holds the compilation, which the others do not
-            self._first = (now, done)
+        if self._first is None or done <= self._first[1]:
+            self._first = (now, done)  # it holds the compilation, which the others do not
         elif now - self._told >= 10 and done < total:
             self._told = now
             left = (now - self._first[0]) / (done - self._first[1]) * (total - done)
@@ -63,7 +63,7 @@ class TerminalProgress:
             console=Console(file=stream),
             transient=True,
         )
-        self._task = None
+        self._task = self._done = None
 
     def __enter__(self):
         self._bar.start()
@@ -78,9 +78,13 @@ class TerminalProgress:
             self._bar.remove_task(self._task)
         self._bar.console.print(f"{name}: {status}")
         self._task = self._bar.add_task(name, total=None)
+        self._done = 0
 
     def advance(self, done, total):
-        """Say how far the stage is."""
+        """Say how far the stage is; what does not go on from the last report begins anew."""
+        if done <= self._done:
+            self._bar.reset(self._task)
+        self._done = done
         self._bar.update(self._task, completed=done, total=total)
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from floecast import cli
+from floecast.io.run_folder import RunFolder, read_manifest
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,6 +69,7 @@ def test_config_init_writes_what_run_accepts_and_never_overwrites(floecast, tmp_
     before = file.read_bytes()
     refused(floecast("config", "init", file), "mine.yaml")
     assert file.read_bytes() == before
+    refused(floecast("config", "init", file / "below.yaml"), "below.yaml", "choose another name")
 
 
 def test_config_schema_is_json(floecast):
@@ -82,6 +84,34 @@ def test_doctor_and_cite(floecast):
 
 def test_missing_configuration_is_one_line(floecast):
     refused(floecast("run", "nowhere.yaml"), "nowhere.yaml")
+
+
+@pytest.mark.parametrize("verb", ["run", "assimilate", "forecast", "verify"])
+def test_a_configuration_is_an_argument_or_an_option(floecast, verb):
+    refused(floecast(verb, "nowhere.yaml"), "no configuration at nowhere.yaml")
+    refused(floecast(verb, "--config", "nowhere.yaml"), "no configuration at nowhere.yaml")
+    refused(floecast(verb), "name one configuration")
+    refused(floecast(verb, "nowhere.yaml", "--config", "nowhere.yaml"), "name one configuration")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["forcast"], ["No such command 'forcast'", "see floecast --help"]),
+        (["run", "--colour"], ["No such option: --colour", "see floecast run --help"]),
+        (["run", "a.yaml", "b.yaml"], ["b.yaml"]),
+        (["observe"], ["Missing argument"]),
+        (["run", "--out"], ["--out"]),
+    ],
+)
+def test_wrong_usage_is_one_line(floecast, arguments, words):
+    refused(floecast(*arguments), *words)
+
+
+@pytest.mark.parametrize("arguments", [[], ["config"]])
+def test_without_a_command_the_help_is_shown(floecast, arguments):
+    result = floecast(*arguments)
+    assert "Usage" in result.stdout and result.stderr == ""
 
 
 def test_missing_data_folder_is_one_line_and_nothing_is_written(floecast, tmp_path):
@@ -103,11 +133,38 @@ def test_a_folder_that_is_no_run_is_refused_and_untouched(floecast, tmp_path):
 def test_observe_refuses_what_is_no_product(floecast, tmp_path, content):
     file = tmp_path / "strange.nc"
     file.write_bytes(content)
-    refused(floecast("observe", file), "strange.nc")
+    result = floecast("observe", file)
+    refused(result, "strange.nc")
+    assert result.stdout == ""
 
 
 def test_report_of_no_run_is_refused(floecast, tmp_path):
     refused(floecast("report", tmp_path), "manifest.json")
+
+
+def test_report_finds_a_run_by_its_configuration(floecast, tmp_path):
+    file = tmp_path / "never_run.yaml"
+    twin = (ROOT / "examples" / "twin.yaml").read_text()
+    file.write_text(twin.replace("name: twin", "name: never_run"))
+    refused(floecast("report", "--config", file, "--out", tmp_path), f"{tmp_path} is not a run")
+    refused(floecast("report", "--config", file), "runs/never_run is not a run")
+    refused(floecast("report", tmp_path, "--config", file), "name one folder of a run")
+    refused(floecast("report", tmp_path, "--out", tmp_path), "--out goes with --config")
+    refused(floecast("report"), "name one folder of a run")
+
+
+def test_a_page_drawn_before_the_scores_does_not_stand_for_the_stage(
+    floecast, tmp_path, monkeypatch
+):
+    page = "floecast.report.page.write_report"
+    monkeypatch.setattr(page, lambda folder: (Path(folder) / "report.html").write_text("page"))
+    for stages, expected in ((["forecast"], 1), (["forecast", "verification"], 3)):
+        folder = RunFolder(tmp_path / "-".join(stages), {"name": "case", "seed": 1})
+        for stage in stages:
+            with folder.stage(stage, []):
+                pass
+        assert floecast("report", folder.path).returncode == 0
+        assert len(read_manifest(folder.path)["stages"]) == expected
 
 
 def test_version(floecast):

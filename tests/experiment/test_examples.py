@@ -1,6 +1,7 @@
 """The example scripts run, and the README shows what they do."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,3 +30,13 @@ def test_code_in_the_readme_stands_in_the_first_example():
     assert shown.strip()
     for line in filter(None, shown.splitlines()):
         assert line in example
+    assert f"a whole forecast of {len(example.splitlines())} lines" in readme
+
+
+@pytest.mark.parametrize(("score", "column"), [("ice-edge error", 6), ("concentration RMSE", 3)])
+def test_ratios_in_the_readme_are_those_of_the_validation(score, column):
+    readme = (ROOT / "README.md").read_text()
+    told = re.search(rf"\| {score}.*, 1, 5, 10 days \| (.*) \|", readme)[1].split(", ")
+    page = (ROOT / "validation" / "january_2015" / "README.md").read_text()
+    rows = re.findall(r"^\| (?:1|5|10) \|.*$", page, re.MULTILINE)
+    assert told == [row.strip("| ").split(" | ")[column] for row in rows]

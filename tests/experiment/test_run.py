@@ -230,6 +230,45 @@ def test_missing_files_are_named_before_anything_is_written(tmp_path, data_folde
     assert not (tmp_path / "run").exists()
 
 
+CRYOSAT = "cs2_sit_canadian_arctic/cs2_sit_monthly_201011_201604.nc"
+NSIDC = "nsidc0081_sic/nsidc0081_nh_2015.nc"
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (f"background.thickness={NSIDC}", "background.thickness: .*holds NSIDC-0081"),
+        (f"background.concentration={CRYOSAT}", "background.concentration: .*holds CryoSat-2"),
+        ("observations.0.end=2016-02-01", "observations.0.file: .*does not cover"),
+        ("background.date=2014-12-31T12:00:00", "background.*does not (hold|cover)"),
+        (
+            f"verification.concentration={CRYOSAT}",
+            "verification.concentration: .*holds CryoSat-2.*reads NSIDC-0081",
+        ),
+        (
+            "verification.concentration=nsidc0081_sic/nsidc0081_nh_2016.nc",
+            "verification.concentration: .*does not cover 2015-01-02",
+        ),
+        (
+            f"verification.thickness_climatology={CRYOSAT}",
+            "verification.thickness_climatology: .*holds CryoSat-2",
+        ),
+        (f"weather={{knowledge: file, file: {NSIDC}}}", "weather.file: .*holds NSIDC-0081"),
+        (
+            "weather={knowledge: file, file: gfs_wind_20161120/gfs_1deg_u10v10_20161120_22.nc}",
+            "weather.file: .*covers 2016.*expected 2015-01-02",
+        ),
+    ],
+)
+def test_files_that_do_not_fit_are_named_before_anything_is_written(
+    tmp_path, data_folder, change, fault
+):
+    config = load_config(ROOT / "examples" / "january_2015.yaml", [change])
+    with pytest.raises(InputError, match=fault):
+        run(config, data=data_folder, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_real_observations_improve_the_background(floecast, tmp_path, data_folder):
     folder = tmp_path / "run"
     finish(floecast("january_2015", folder, "--data", str(data_folder), changes=SMALL))

@@ -287,7 +287,7 @@ def test_the_wrong_door(product, whole):
 
 
 PRODUCTS_DOOR = {
-    "nsidc0081": "read_observations",
+    "nsidc0081": "read_observations and concentration_field",
     "cryosat2_monthly": "read_observations",
     "osisaf405": "read_observations",
     "kimura": "read_observations",

@@ -47,6 +47,21 @@ def test_another_configuration_is_refused_by_key(tmp_path):
         RunFolder(tmp_path / "run", other)
 
 
+def test_a_run_without_a_finished_stage_takes_another_configuration(tmp_path):
+    folder = RunFolder(tmp_path / "run", CONFIG)
+    with pytest.raises(RuntimeError), folder.stage("first", ["a.txt"]):
+        raise RuntimeError
+    other = CONFIG | {"name": "other", "seed": 2}
+    folder = RunFolder(tmp_path / "run", other)
+    manifest = read_manifest(tmp_path / "run")
+    assert (manifest["config"], manifest["name"], manifest["seed"]) == (other, "other", 2)
+    finish(folder)
+    with pytest.raises(RuntimeError), folder.stage("first", ["a.txt"]):  # done once, then again
+        raise RuntimeError
+    with pytest.raises(InputError, match="another configuration"):
+        RunFolder(tmp_path / "run", CONFIG)
+
+
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(InputError, match="is not a run"):
@@ -62,7 +77,18 @@ def test_notes_of_a_stage_done_again_replace_the_old_ones(tmp_path):
     assert read_manifest(folder.path)["notes"] == ["new"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"name": "x"})])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        json.dumps({"name": "x"}),
+        json.dumps({"config": "x", "stages": []}),
+        json.dumps({"config": {}, "stages": {}}),
+        json.dumps({"config": {}, "stages": ["background"]}),
+    ],
+)
 def test_damaged_manifest_is_named(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(InputError, match="manifest.json"):

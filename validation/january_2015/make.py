@@ -143,23 +143,29 @@ def concentration(rows, days):
         "",
         "Against NSIDC-0081, whole Arctic. At lead 0 the analysis has seen the observations, and "
         "persistence is the observation itself; the background has not. The forecast knows no wind "
-        "of those days: each member lives through weather drawn from a climatology.",
+        "of those days: each member lives through weather drawn from a climatology. The ratios are "
+        "of forecast to persistence, of the values before they are rounded.",
         "",
-        "| lead [d] | RMSE forecast | RMSE persistence | IIEE forecast [1000 km²] "
-        "| IIEE persistence | spread / error |",
-        "|---|---|---|---|---|---|",
+        "| lead [d] | RMSE forecast | RMSE persistence | ratio | IIEE forecast [1000 km²] "
+        "| IIEE persistence | ratio | spread / error |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     background = [find(rows, "background", "concentration", s, "arctic") for s in ("rmse", "iiee")]
-    lines.append(f"| 0, background | {told(background[0])} | | {told(background[1], 0)} | | |")
+    lines.append(f"| 0, background | {told(background[0])} | | | {told(background[1], 0)} | | | |")
     for day in range(days + 1):
-        cells = [
-            told(find(rows, system, "concentration", score, "arctic", 24 * day), digits)
-            for score, digits in (("rmse", 3), ("iiee", 0))
-            for system in ("forecast", "persistence")
-        ]
-        ratio = told(find(rows, "forecast", "concentration", "spread_skill", "arctic", 24 * day), 2)
+        cells = []
+        for score, digits in (("rmse", 3), ("iiee", 0)):
+            forecast, persistence = (
+                find(rows, system, "concentration", score, "arctic", 24 * day)
+                for system in ("forecast", "persistence")
+            )
+            ratio = f"{forecast['value'] / persistence['value']:.2f}" if day else ""
+            cells += [told(forecast, digits), told(persistence, digits), ratio]
+        spread = told(
+            find(rows, "forecast", "concentration", "spread_skill", "arctic", 24 * day), 2
+        )
         name = "0, analysis" if day == 0 else str(day)
-        lines.append(f"| {name} | {' | '.join(cells)} | {ratio} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {spread} |")
     return [*lines, ""]
 
 

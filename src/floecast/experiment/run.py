@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from floecast.core.calendar import DAY, to_seconds
 from floecast.core.errors import InputError
-from floecast.io.readers import identify
-from floecast.io.run_folder import RunFolder
+from floecast.io.readers import check_use
+from floecast.io.run_folder import RunFolder, default_folder
 from floecast.progress import Silent
 
 from . import analysis, background, forecast, report, verification
@@ -43,19 +44,23 @@ def run(config, *, data=None, out=None, until="report", progress=None):
     ------
     InputError
         If a file is missing or wrong, or the folder is not this run's. Nothing is written before
-        the configuration has been checked, and that its files are there and are known products.
+        the configuration has been checked, and that its files are there, are products for their
+        use, and cover its times.
     """
     data = None if data is None else Path(data)
     if data is not None and not data.is_dir():
         raise InputError(f"no data folder at {data}")
-    for name in input_files(config):
+    for key, name, door, start, end in uses(config):
         if data is None:
             raise InputError(f"{name} is needed; name its folder by --data or FLOECAST_DATA")
         if not (data / name).is_file():
             raise InputError(f"no file {data / name}; the README says where to download it")
-        identify(data / name)
+        try:
+            check_use(data / name, door, start, end)
+        except InputError as error:
+            raise InputError(f"{key}: {error}") from None
     progress = Silent() if progress is None else progress
-    folder = RunFolder(out or Path("runs") / config.name, config.model_dump(mode="json"))
+    folder = RunFolder(out or default_folder(config.name), config.model_dump(mode="json"))
     case = Case(config, folder, data, progress)
     for name, stage in STAGES.items():
         if folder.done(name, data):
@@ -69,11 +74,46 @@ def run(config, *, data=None, out=None, until="report", progress=None):
     return folder
 
 
-def input_files(config):
-    """Names of the real files that a configuration needs, below the data folder."""
-    named = [config.weather.file]
+def uses(config):
+    """What the real files of a configuration are for.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    list of tuple
+        Key in the configuration, file below the data folder, function that reads it, and first and
+        last time that it must cover [s since 2000-01-01].
+    """
+    issue = to_seconds(config.analysis_time)
+    end = issue + config.forecast.days * DAY
+    verification = config.verification
+    found = [
+        ("weather.file", config.weather.file, "read_forcing", issue, end),
+        (
+            "verification.thickness_climatology",
+            verification.thickness_climatology,
+            "read_thickness_field",
+            issue,
+            issue,
+        ),
+    ]
     if not config.twin:
-        named += [config.background.thickness, config.background.concentration]
-        named += [section.file for section in config.observations]
-    named += [config.verification.concentration, config.verification.thickness_climatology]
-    return list(dict.fromkeys(name for name in named if name is not None))
+        start, date = config.background, to_seconds(config.background.date)
+        found += [
+            ("background.thickness", start.thickness, "read_thickness_field", date, date),
+            ("background.concentration", start.concentration, "concentration_field", date, date),
+            (
+                "verification.concentration",
+                verification.concentration,
+                "concentration_field",
+                issue,
+                end,
+            ),
+        ]
+        for number, section in enumerate(config.observations):
+            span = to_seconds(section.start), to_seconds(section.end)
+            found.append((f"observations.{number}.file", section.file, "read_observations", *span))
+    return [use for use in found if use[1] is not None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from floecast.atmosphere.forcing import Forcing
-from floecast.core.calendar import HOUR
+from floecast.core.calendar import HOUR, iso
 from floecast.core.variables import VARIABLES
 
 from .grids import GridDefinition
@@ -122,13 +122,7 @@ def read_latlon_forcing(source, grid):
     leaves, become zero. Land cells that the file does not cover get the mean over the ocean.
     """
     time, time_dim = _times(source)
-    found = {name: _first(source, names) for name, names in _NAMES.items()}
-    absent = [name for name in ("east", "north") if not found[name]]
-    if absent:
-        source.refuse(
-            f"the {' and '.join(absent)} component of the 10 m wind is missing, expected one of "
-            f"{', '.join(_NAMES[absent[0]])}; the file holds {source.listing()}"
-        )
+    found = _found(source)
     definition, rows = _where(source, grid)
     parts = []
     for first in range(0, time.size, _TIMES_AT_ONCE):
@@ -150,6 +144,16 @@ def read_latlon_forcing(source, grid):
         mean = field[:, grid.mask_t].mean(axis=1)[:, None, None]
         fields[name] = np.where(np.isnan(field), mean, field).astype(np.float32)
     return Forcing(time, **fields)
+
+
+def check_latlon_forcing(source, start, end):
+    """Refuse a file without wind, or whose times do not reach from `start` to `end` [s]."""
+    _found(source)
+    time, _ = _times(source)
+    if start < time[0] or end > time[-1]:
+        source.refuse(
+            f"covers {iso(time[0])} to {iso(time[-1])}, expected {iso(start)} to {iso(end)}"
+        )
 
 
 def read_wind_series(source):
@@ -187,6 +191,18 @@ def read_wind_series(source):
         factor = 100.0 if source.unit("msl") == "hPa" else 1.0
         pressure = factor * along("msl", ("Pa", "hPa"), 8e4 / factor, 1.1e5 / factor)
     return WindSeries(time, east, north, *(places or (None, None)), pressure)
+
+
+def _found(source):
+    """Names of the variables of the file by ours, None for what it lacks; wind it must have."""
+    found = {name: _first(source, names) for name, names in _NAMES.items()}
+    absent = [name for name in ("east", "north") if not found[name]]
+    if absent:
+        source.refuse(
+            f"the {' and '.join(absent)} component of the 10 m wind is missing, expected one of "
+            f"{', '.join(_NAMES[absent[0]])}; the file holds {source.listing()}"
+        )
+    return found
 
 
 def _on_grid(values, definition, grid):

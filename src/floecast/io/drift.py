@@ -20,6 +20,8 @@ KIMURA_ERROR = 0.02
 """Error of a component of the Kimura drift [m/s]: the scatter between neighbours (fourth
 differences) is 0.014 in winter and 0.017 from May to November; the rest is for what they share."""
 
+# Of OSI-405 [s].
+_WINDOW = 48 * HOUR
 # Anything faster is no ice drift but a wrong unit [m/s].
 _IMPOSSIBLE = 2.0
 
@@ -45,26 +47,31 @@ def read_osisaf_drift(source, grid, start, end):
     InputError
         If the file is not as expected.
     """
-    window = 48 * HOUR
     dims = ("time", "yc", "xc")
     OSISAF_62KM.check(source, "dX", "xc", "yc")
-    stop = source.seconds("time")
-    bounds = source.read(source.variable("time_bnds", ("time", "nv"), shape=(stop.size, 2)))
-    expected = np.stack([stop - window, stop], axis=1).astype("timedelta64[s]")
-    if bounds.dtype.kind != "M" or (bounds - np.datetime64("2000-01-01", "s") != expected).any():
-        source.refuse("time_bnds are not the 48 h that end at time, as expected of OSI-405")
-    chosen = np.flatnonzero(source.period(stop - window, stop, start, end))
-    u, v = (_velocity(source, name, dims, "km", 1e3 / window, chosen) for name in ("dX", "dY"))
+    begin, stop = osisaf_records(source)
+    chosen = np.flatnonzero(source.period(begin, stop, start, end))
+    u, v = (_velocity(source, name, dims, "km", 1e3 / _WINDOW, chosen) for name in ("dX", "dY"))
     return _on_grid(
         source,
         grid,
         OSISAF_62KM,
         u,
         v,
-        stop[chosen] - window // 2,
-        window,
-        [error / window for error in OSISAF_ERROR],
+        stop[chosen] - _WINDOW // 2,
+        _WINDOW,
+        [error / _WINDOW for error in OSISAF_ERROR],
     )
+
+
+def osisaf_records(source):
+    """Begin and end of each window, ``(time,)`` each [s since 2000-01-01]."""
+    stop = source.seconds("time")
+    bounds = source.read(source.variable("time_bnds", ("time", "nv"), shape=(stop.size, 2)))
+    expected = np.stack([stop - _WINDOW, stop], axis=1).astype("timedelta64[s]")
+    if bounds.dtype.kind != "M" or (bounds - np.datetime64("2000-01-01", "s") != expected).any():
+        source.refuse("time_bnds are not the 48 h that end at time, as expected of OSI-405")
+    return stop - _WINDOW, stop
 
 
 def read_kimura_drift(source, grid, start, end):
@@ -90,14 +97,20 @@ def read_kimura_drift(source, grid, start, end):
     """
     dims = ("time", "y", "x")
     KIMURA_60KM.check(source, "vx", "x", "y")
-    begin = source.seconds("time") // DAY * DAY + 12 * HOUR
-    if np.any(np.diff(begin) <= 0):
-        source.refuse("a day comes twice, expected one record a day")
-    chosen = np.flatnonzero(source.period(begin, begin + DAY, start, end))
+    begin, stop = kimura_records(source)
+    chosen = np.flatnonzero(source.period(begin, stop, start, end))
     u, v = (_velocity(source, name, dims, "cm s-1", 0.01, chosen) for name in ("vx", "vy"))
     return _on_grid(
         source, grid, KIMURA_60KM, u, v, begin[chosen] + DAY // 2, DAY, [KIMURA_ERROR] * 2
     )
+
+
+def kimura_records(source):
+    """Begin and end of each window, ``(time,)`` each [s since 2000-01-01]."""
+    begin = source.seconds("time") // DAY * DAY + 12 * HOUR
+    if np.any(np.diff(begin) <= 0):
+        source.refuse("a day comes twice, expected one record a day")
+    return begin, begin + DAY
 
 
 def _velocity(source, name, dims, unit, factor, chosen):

@@ -48,7 +48,7 @@ def read_nextsim(source, grid, time):
     dims = source.variable("sit").dims
     if len(dims) != 2:
         source.refuse(f"sit has dimensions {dims}, expected (y, x)")
-    _check_time(source, time, _INSTANT)
+    check_instant(source, time)
     latitude = source.numbers("latitude", dims, "degrees_north", within=(-90, 90))
     longitude = source.numbers("longitude", dims, "degrees_east", within=(-180, 360))
     ocean = source.numbers("mask", dims, "1", within=(0, 1)) > 0.5
@@ -84,13 +84,7 @@ def read_climatology(source, grid, time):
     """
     dims = ("row", "col")
     shape = (_EASE_CELLS, _EASE_CELLS)
-    days = [_text(day) for day in source.read(source.variable("mmdd"))]
-    if time is None:
-        source.refuse(f"a climatology of days {days[0]}..{days[-1]} (MMDD): say which by time")
-    wanted = to_datetime64(seconds_of(time)).astype("datetime64[D]").item().strftime("%m%d")
-    wanted = "0228" if wanted == "0229" else wanted
-    if wanted not in days:
-        source.refuse(f"does not hold the day {wanted}; it covers {days[0]} to {days[-1]} (MMDD)")
+    days, wanted = climatology_day(source, time)
     source.variable("sit_mm", ("day", *dims), "mm", (len(days), *shape))
     millimetres = source.numbers(
         "sit_mm", within=(0, 1e3 * _THICKEST), day=slice(days.index(wanted), days.index(wanted) + 1)
@@ -103,6 +97,18 @@ def read_climatology(source, grid, time):
     thickness = np.where(millimetres < _OPEN_WATER, 0.0, millimetres / 1e3)
     definition = GridDefinition.projected(axis, -axis, _EASE_SPHERE)
     return _on_grid(source, thickness, definition, grid, ocean, _EASE_SPACING)
+
+
+def climatology_day(source, time):
+    """Days in the climatology, and that of a time among them, as ``MMDD``."""
+    days = [_text(day) for day in source.read(source.variable("mmdd"))]
+    if time is None:
+        source.refuse(f"a climatology of days {days[0]}..{days[-1]} (MMDD): say which by time")
+    wanted = to_datetime64(seconds_of(time)).astype("datetime64[D]").item().strftime("%m%d")
+    wanted = "0228" if wanted == "0229" else wanted
+    if wanted not in days:
+        source.refuse(f"does not hold the day {wanted}; it covers {days[0]} to {days[-1]} (MMDD)")
+    return days, wanted
 
 
 def read_cs2smos(source, grid, time):
@@ -129,7 +135,7 @@ def read_cs2smos(source, grid, time):
     found = source.variable(name, unit="m").dims
     if found not in (dims, ("time", *dims)):
         source.refuse(f"{name} has dimensions {found}, expected {dims} or {('time', *dims)}")
-    _check_time(source, time, _WEEK)
+    check_week(source, time)
     thickness = source.numbers(name, within=(0, _THICKEST), gaps=True)
     if thickness.shape[-2:] != (432, 432) or thickness.size != 432 * 432:
         source.refuse(f"{name} has shape {thickness.shape}, expected one field of (432, 432)")
@@ -183,6 +189,16 @@ def _check_spread(source, latitude, longitude):
             f"neighbours lie {step / 1e3:.1f} km apart, up to {latitude.max():.1f} N, expected "
             "a grid of the Arctic of 1 to 100 km"
         )
+
+
+def check_instant(source, time):
+    """Refuse a time for which a field of one instant does not stand."""
+    _check_time(source, time, _INSTANT)
+
+
+def check_week(source, time):
+    """Refuse a time outside of the week of the file."""
+    _check_time(source, time, _WEEK)
 
 
 def _check_time(source, time, reach):

@@ -1,13 +1,15 @@
 """Front doors: read a file of someone else, whatever product it is."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from floecast.core.calendar import DAY
 
 from . import atmosphere, drift, model_output, satellite
-from .satellite import concentration_field
-from .source import open_source
+from .source import open_source, seconds_of
 
 __all__ = [
+    "check_use",
     "concentration_field",
     "identify",
     "read_forcing",
@@ -18,6 +20,23 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class Door:
+    """One way to use a product.
+
+    Parameters
+    ----------
+    read : function
+        Reader of the open file.
+    check : function or None
+        Called with the open file and the first and last time wanted [s since 2000-01-01]; refuses
+        a file that does not stand for them, from its times alone.
+    """
+
+    read: Callable
+    check: Callable | None = None
+
+
+@dataclass(frozen=True)
 class Product:
     """A kind of file.
 
@@ -25,19 +44,16 @@ class Product:
     ----------
     name, title : str
         What `identify` returns, and the words for messages.
-    door : str
-        Function that reads it; empty if there is none.
     recognises : function of Source
         Whether a file is one, by the variables it holds.
-    read : function or None
-        Reader of the open file; None for what is known but cannot be used.
+    doors : mapping of str to Door
+        By the function that reads it; empty for what is known but cannot be used.
     """
 
     name: str
     title: str
-    door: str
     recognises: Callable
-    read: Callable | None
+    doors: Mapping[str, Door] = field(default_factory=dict)
 
 
 def _holds(*names):
@@ -45,76 +61,91 @@ def _holds(*names):
     return lambda source: any(source.has(name) for name in names)
 
 
+def _observations(read, records):
+    """Door to records of a period; `records` gives the begin and end of each."""
+
+    def check(source, start, end):
+        source.period(*records(source), start, end)
+
+    return {"read_observations": Door(read, check)}
+
+
+def _thickness(read, check_time):
+    """Door to a field of one time."""
+
+    def check(source, start, end):
+        for time in {start, end}:
+            check_time(source, time)
+
+    return {"read_thickness_field": Door(read, check)}
+
+
+def _check_days(source, start, end):
+    begin, stop = satellite.nsidc_records(source)
+    for day in range(start // DAY * DAY, end + 1, DAY):
+        source.period(begin, stop, day, day + DAY)
+
+
 PRODUCTS = (
     Product(
         "nsidc0081",
         "NSIDC-0081 daily concentration (icecon)",
-        "read_observations",
         _holds("icecon"),
-        satellite.read_nsidc,
+        _observations(satellite.read_nsidc, satellite.nsidc_records)
+        | {"concentration_field": Door(satellite.read_nsidc_field, _check_days)},
     ),
     Product(
         "cryosat2_monthly",
         "CryoSat-2 monthly thickness cells (sit_m)",
-        "read_observations",
         _holds("sit_m"),
-        satellite.read_cryosat,
+        _observations(satellite.read_cryosat, satellite.cryosat_records),
     ),
     Product(
         "osisaf405",
         "OSI SAF OSI-405 drift (dX, dY)",
-        "read_observations",
         _holds("dX", "dY"),
-        drift.read_osisaf_drift,
+        _observations(drift.read_osisaf_drift, drift.osisaf_records),
     ),
     Product(
         "kimura",
         "Kimura AMSR2 drift (vx, vy)",
-        "read_observations",
         _holds("vx", "vy"),
-        drift.read_kimura_drift,
+        _observations(drift.read_kimura_drift, drift.kimura_records),
     ),
     Product(
         "nextsim",
         "neXtSIM thickness (sit)",
-        "read_thickness_field",
         _holds("sit"),
-        model_output.read_nextsim,
+        _thickness(model_output.read_nextsim, model_output.check_instant),
     ),
     Product(
         "cs2smos_climatology",
         "CS2SMOS climatology (sit_mm)",
-        "read_thickness_field",
         _holds("sit_mm"),
-        model_output.read_climatology,
+        _thickness(model_output.read_climatology, model_output.climatology_day),
     ),
     Product(
         "cs2smos",
         "CS2SMOS weekly analysis (analysis_sea_ice_thickness)",
-        "read_thickness_field",
         _holds("analysis_sea_ice_thickness"),
-        model_output.read_cs2smos,
+        _thickness(model_output.read_cs2smos, model_output.check_week),
     ),
     Product(
         "pressure_levels",
         "fields on pressure levels, without 10 m wind",
-        "",
         atmosphere.has_pressure_levels,
-        None,
     ),
     Product(
         "latlon_forcing",
         "surface weather on latitude and longitude (u10, v10, ...)",
-        "read_forcing",
         atmosphere.has_surface_fields,
-        atmosphere.read_latlon_forcing,
+        {"read_forcing": Door(atmosphere.read_latlon_forcing, atmosphere.check_latlon_forcing)},
     ),
     Product(
         "wind_series",
         "wind along time (u, v or wind_u, wind_v)",
-        "read_wind_series",
         atmosphere.has_wind_series,
-        atmosphere.read_wind_series,
+        {"read_wind_series": Door(atmosphere.read_wind_series)},
     ),
 )
 """The files that are known, in the order in which they are recognised."""
@@ -166,7 +197,7 @@ def read_observations(path, grid, *, start=None, end=None):
         If the file is damaged, mislabelled, not a known product, or does not cover the period.
     """
     with open_source(path) as source:
-        return _reader(source, "read_observations")(source, grid, start, end)
+        return _door(source, "read_observations").read(source, grid, start, end)
 
 
 def read_thickness_field(path, grid, *, time=None):
@@ -193,7 +224,7 @@ def read_thickness_field(path, grid, *, time=None):
         If the file is damaged, mislabelled, not a known product, or not of that time.
     """
     with open_source(path) as source:
-        return _reader(source, "read_thickness_field")(source, grid, time)
+        return _door(source, "read_thickness_field").read(source, grid, time)
 
 
 def read_forcing(path, grid):
@@ -217,7 +248,7 @@ def read_forcing(path, grid):
         If the file is damaged, mislabelled, holds no surface wind or does not cover the grid.
     """
     with open_source(path) as source:
-        return _reader(source, "read_forcing")(source, grid)
+        return _door(source, "read_forcing").read(source, grid)
 
 
 def read_wind_series(path):
@@ -237,15 +268,63 @@ def read_wind_series(path):
         If the file is damaged or holds no such series.
     """
     with open_source(path) as source:
-        return _reader(source, "read_wind_series")(source)
+        return _door(source, "read_wind_series").read(source)
 
 
-def _reader(source, door):
+def concentration_field(path, grid, day):
+    """Mean concentration of one day in the cells of a grid.
+
+    Parameters
+    ----------
+    path : str or Path
+        NSIDC-0081 file.
+    grid : Grid
+        A preset.
+    day : str, datetime, datetime64 or int [s since 2000-01-01]
+        Any time of the day.
+
+    Returns
+    -------
+    (y, x) array
+        [1]; NaN on land and where less than half of the cell was observed, the pole hole included.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, mislabelled, another product, or does not hold the day.
+    """
+    with open_source(path) as source:
+        return _door(source, "concentration_field").read(source, grid, day)
+
+
+def check_use(path, door, start, end):
+    """Refuse a file of the wrong kind or of other times, before anything is read from it.
+
+    Parameters
+    ----------
+    path : str or Path
+    door : str
+        Function that shall read it, such as ``"read_observations"``.
+    start, end : str, datetime, datetime64 or int [s since 2000-01-01]
+        Times that it shall cover; of daily concentration, each day from the one to the other.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, not a product for that function, or does not cover the times.
+    """
+    with open_source(path) as source:
+        check = _door(source, door).check
+        if check is not None:
+            check(source, seconds_of(start), seconds_of(end))
+
+
+def _door(source, name):
     product = _product(source)
-    if product.door != door:
-        use = f"for {product.door}" if product.read else "of no use here"
-        source.refuse(f"holds {product.title}, {use}; {door} reads {_known(door)}")
-    return product.read
+    if name not in product.doors:
+        use = f"for {' and '.join(product.doors)}" if product.doors else "of no use here"
+        source.refuse(f"holds {product.title}, {use}; {name} reads {_known(name)}")
+    return product.doors[name]
 
 
 def _product(source):
@@ -256,4 +335,4 @@ def _product(source):
 
 
 def _known(door=None):
-    return "; ".join(product.title for product in PRODUCTS if door in (None, product.door))
+    return "; ".join(product.title for product in PRODUCTS if door is None or door in product.doors)

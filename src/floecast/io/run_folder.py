@@ -38,7 +38,8 @@ class RunFolder:
     Raises
     ------
     InputError
-        If the folder holds a run of another configuration, or something that is not a run.
+        If the folder holds a run of another configuration, of which a stage has been finished, or
+        something that is not a run.
     """
 
     def __init__(self, path, config):
@@ -48,14 +49,16 @@ class RunFolder:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         if self._file.exists():
             self.manifest = read_manifest(self.path)
-            if self.manifest["config"] != config:
+            if self.manifest["config"] == config:
+                return
+            # Memory is noted with the first stage that ends, and stays when that is done again.
+            if self.manifest["stages"] or self.manifest.get("peak_memory_mb"):
                 raise InputError(
                     f"{self.path} holds a run of another configuration "
                     f"({_first_difference(self.manifest['config'], config)}); "
                     "choose another --out, or delete that folder"
                 )
-            return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise InputError(f"{self.path} exists and is not a run; choose another --out")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -164,12 +167,21 @@ def read_manifest(folder):
         raise InputError(f"{folder} is not a run: it has no manifest.json")
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
-        manifest["config"], manifest["stages"]
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{file} is not a manifest of a run; delete the folder to start anew"
-        ) from None
+    except ValueError:
+        manifest = None
+    if not (
+        isinstance(manifest, dict)
+        and isinstance(manifest.get("config"), dict)
+        and isinstance(manifest.get("stages"), list)
+        and all(isinstance(stage, dict) and "name" in stage for stage in manifest["stages"])
+    ):
+        raise InputError(f"{file} is not a manifest of a run; delete the folder to start anew")
     return manifest
+
+
+def default_folder(name):
+    """Folder of a run of that name, where none is given."""
+    return Path("runs") / name
 
 
 def input_record(path, root):

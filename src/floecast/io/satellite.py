@@ -15,7 +15,7 @@ from floecast.observation.observations import FLAGS, observations
 from .grids import GridDefinition
 from .native import NSIDC_25KM
 from .regrid import regrid
-from .source import open_source, seconds_of
+from .source import seconds_of
 
 SENSOR_FOOTPRINT = 50e3
 """Full width at half maximum of the SSMIS footprint at 19 GHz, which NASA Team uses [m]."""
@@ -91,27 +91,25 @@ def read_nsidc(source, grid, start, end):
     )
 
 
-def concentration_field(path, grid, day):
-    """Mean concentration of one day in the cells of a grid.
+def read_nsidc_field(source, grid, day):
+    """Mean concentration of one day of NSIDC-0081 in the cells of a grid.
 
     Parameters
     ----------
-    path : str or Path
-        NSIDC-0081 file.
+    source : Source
     grid : Grid
-        A preset.
-    day : str, datetime, datetime64 or int [s since 2000-01-01]
-        Any time of the day.
+    day : time
+        As in `concentration_field`.
 
     Returns
     -------
     (y, x) array
-        [1]; NaN on land and where less than half of the cell was observed, the pole hole included.
+        [1], see `concentration_field`.
 
     Raises
     ------
     InputError
-        If the file is not as expected or does not hold the day.
+        If the file is not as expected.
 
     Notes
     -----
@@ -119,8 +117,7 @@ def concentration_field(path, grid, day):
     used only where the others cover less than half of a cell. A suspect day has no value at all.
     """
     begin = seconds_of(day) // DAY * DAY
-    with open_source(path) as source:
-        _, (code,) = _nsidc_codes(source, grid, begin, begin + DAY)
+    _, (code,) = _nsidc_codes(source, grid, begin, begin + DAY)
     flag, value = _nsidc_flags(code), code / _FULL
     native = GridDefinition.projected(NSIDC_25KM.x, NSIDC_25KM.y, "EPSG:3411")
     measured = (code <= _FULL) & (flag & FLAGS["suspect"] == 0)
@@ -130,6 +127,14 @@ def concentration_field(path, grid, day):
     )
     field = np.where(np.isfinite(inner), inner, all_cells)
     return np.where(grid.mask_t, field, np.nan)
+
+
+def nsidc_records(source):
+    """Begin and end of each day in the file, ``(day,)`` each [s since 2000-01-01]."""
+    day = source.seconds("time") // DAY * DAY
+    if np.any(np.diff(day) <= 0):
+        source.refuse("a day comes twice, expected one record a day")
+    return day, day + DAY
 
 
 def _nsidc_codes(source, grid, start, end):
@@ -144,10 +149,8 @@ def _nsidc_codes(source, grid, start, end):
     if unit != "1":
         source.refuse(f"icecon is in {unit!r}, expected codes without a unit")
     NSIDC_25KM.check(source, "icecon", "x", "y")
-    day = source.seconds("time") // DAY * DAY
-    if np.any(np.diff(day) <= 0):
-        source.refuse("a day comes twice, expected one record a day")
-    chosen = np.flatnonzero(source.period(day, day + DAY, start, end))
+    day, day_end = nsidc_records(source)
+    chosen = np.flatnonzero(source.period(day, day_end, start, end))
     codes = source.read(code, time=slice(chosen[0], chosen[-1] + 1))
     land = (codes == _COAST) | (codes == _LAND)
     ocean, inside = _inside(grid, *NSIDC_25KM.on(grid))
@@ -218,11 +221,8 @@ def read_cryosat(source, grid, start, end):
         If the file is not as expected.
     """
     dims = ("obs",)
-    begin = source.seconds("time", ascending=False)
-    source.variable("time", dims)
-    month = to_datetime64(begin).astype("datetime64[M]")
-    _check_months(source, month, dims)
-    month_begin, month_end = to_seconds(month), to_seconds(month + 1)
+    month_begin, month_end = cryosat_records(source)
+    month = to_datetime64(month_begin).astype("datetime64[M]")
     chosen = source.period(month_begin, month_end, start, end)
     value = source.numbers("sit_m", dims, "m", within=(-3, 20))
     latitude = source.numbers("lat", dims, "degrees_north", within=(40, 90))
@@ -245,6 +245,14 @@ def read_cryosat(source, grid, start, end):
         span=(month_end - month_begin)[kept],
         group=block_group(x, y, month.astype(int))[kept],
     )
+
+
+def cryosat_records(source):
+    """Begin and end of the month of each cell, ``(obs,)`` each [s since 2000-01-01]."""
+    source.variable("time", ("obs",))
+    month = to_datetime64(source.seconds("time", ascending=False)).astype("datetime64[M]")
+    _check_months(source, month, ("obs",))
+    return to_seconds(month), to_seconds(month + 1)
 
 
 def _check_months(source, month, dims):

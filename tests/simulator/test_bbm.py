@@ -11,10 +11,10 @@ import pytest
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.state import IceState
-from floecast.simulator.advection import WENO
 from floecast.simulator.bbm import BBM
 from floecast.simulator.interfaces import NoThermodynamics
 from floecast.simulator.model import Simulator
+from floecast.simulator.weno import WENO
 
 from .conftest import random_state, steady_forcing
 
@@ -92,7 +92,10 @@ def mirrored(state, grid):
 def test_a_turned_box_gives_the_turned_answer(scheme):
     ocean = np.ones((10, 12), bool)
     ocean[3:5, 4:6] = False
-    grid, turned = Grid.box((10, 12), 8e3, ocean=ocean), Grid.box((12, 10), 8e3, ocean=ocean.T[:, ::-1])
+    grid, turned = (
+        Grid.box((10, 12), 8e3, ocean=ocean),
+        Grid.box((12, 10), 8e3, ocean=ocean.T[:, ::-1]),
+    )
     rng = np.random.default_rng(1)
     wind = 12.0 * rng.normal(size=(2, *grid.shape))
     one, other = pack(grid), quarter_turn(pack(grid), grid)
@@ -247,7 +250,9 @@ def test_gradient_to_every_parameter_and_the_wind():
         assert abs(float(by_parameter[name]) - want) < 1e-3 * scale, name
     direction = np.random.default_rng(5).normal(size=forcing.wind_u.shape)
     ends = [
-        float(value(model, state, replace(forcing, wind_u=forcing.wind_u + sign * 1e-6 * direction)))
+        float(
+            value(model, state, replace(forcing, wind_u=forcing.wind_u + sign * 1e-6 * direction))
+        )
         for sign in (1, -1)
     ]
     want = (ends[0] - ends[1]) / 2e-6

@@ -151,7 +151,7 @@ def test_case_drives_a_model():
     cyclone = Cyclone.on(grid)
     model = Simulator(grid, rheology=FreeDrift(), dt=PLASTIC.step(grid.spacing))
     state = start_state(grid)
-    velocity = model.rheology.advance(state, cyclone.between(0, model.dt), grid, model.dt)
+    velocity = model.rheology.advance(state, cyclone.between(0, model.dt), grid, model.dt, 1)
     assert float(np.hypot(velocity.u, velocity.v).max()) == pytest.approx(0.016 * 11.04, rel=0.1)
     assert cyclone.end - cyclone.start == 2 * DAY
     assert DURATION % model.dt == 0

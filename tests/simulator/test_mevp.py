@@ -7,40 +7,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxtyping import Array
 
+from floecast.atmosphere.forcing import Forcing
 from floecast.core.grid import Grid
+from floecast.core.state import IceState
 from floecast.simulator.mevp import GRAVITY, MEVP
+from floecast.simulator.state import complete
 from floecast.simulator.strain import Stress
 
 HOUR = 3600
 
 
-class State(eqx.Module):
-    """What a rheology reads and writes."""
-
-    concentration: Array
-    ice_volume: Array
-    snow_volume: Array
-    u: Array
-    v: Array
-    rheology: Stress | None = None
-
-
-class Steady(eqx.Module):
-    """Forcing that does not change."""
-
-    fields: dict
-
-    def middle(self):
-        """Fields by name."""
-        return self.fields
-
-
 @eqx.filter_jit
 def run(mevp, state, fields, grid, steps, dt=HOUR):
+    forcing = Forcing(jnp.array([0]), **{name: field[None] for name, field in fields.items()})
+
     def step(_, state):
-        return mevp.advance(state, Steady(fields), grid, dt)
+        return mevp.advance(state, forcing, grid, dt, mevp.iterations)
 
     return jax.lax.fori_loop(0, steps, step, state)
 
@@ -48,8 +31,14 @@ def run(mevp, state, fields, grid, steps, dt=HOUR):
 def at_rest(grid, concentration, volume, snow=0.0):
     sea = grid.mask_t
     fields = [jnp.where(sea, field, 0.0) for field in (concentration, volume, snow)]
-    state = State(*fields, jnp.zeros(grid.shape), jnp.zeros(grid.shape))
+    still = jnp.zeros(grid.shape)
+    state = complete(IceState(*fields, still, still, still))
     return replace(state, rheology=MEVP().memory(state, grid))
+
+
+def moved(tracers, u, v, stress):
+    state = complete(IceState(*tracers, u, v, jnp.zeros_like(u)))
+    return replace(state, rheology=stress)
 
 
 def steady(grid, **numbers):
@@ -128,7 +117,7 @@ def mirrored(grid, state, fields):
     tracers = (scalar(f) for f in (state.concentration, state.ice_volume, state.snow_volume))
     stress = state.rheology
     stress = Stress(scalar(stress.total), scalar(stress.difference), -scalar(stress.shear))
-    return grid, State(*tracers, along(state.u), scalar(state.v), stress), fields
+    return grid, moved(tracers, along(state.u), scalar(state.v), stress), fields
 
 
 def quarter_turned(grid, state, fields):
@@ -153,7 +142,7 @@ def quarter_turned(grid, state, fields):
     tracers = (scalar(f) for f in (state.concentration, state.ice_volume, state.snow_volume))
     stress = state.rheology
     stress = Stress(scalar(stress.total), -scalar(stress.difference), -scalar(stress.shear))
-    return grid, State(*tracers, *turn(state.u, state.v), stress), turned
+    return grid, moved(tracers, *turn(state.u, state.v), stress), turned
 
 
 @pytest.mark.parametrize("image", [mirrored, quarter_turned])

@@ -147,11 +147,13 @@ _TABLE = (
         upper=600.0,
     ),
     Variable("snowfall", "snowfall", "snowfall_flux", "kg m-2 s-1", lower=0.0, upper=0.1),
-    Variable("current_u", "surface current along the grid's x axis", "sea_water_x_velocity", "m s-1"),
-    Variable("current_v", "surface current along the grid's y axis", "sea_water_y_velocity", "m s-1"),
     Variable(
-        "sea_surface_height", "sea surface height", "sea_surface_height_above_geoid", "m"
+        "current_u", "surface current along the grid's x axis", "sea_water_x_velocity", "m s-1"
     ),
+    Variable(
+        "current_v", "surface current along the grid's y axis", "sea_water_y_velocity", "m s-1"
+    ),
+    Variable("sea_surface_height", "sea surface height", "sea_surface_height_above_geoid", "m"),
     Variable(
         "ocean_temperature",
         "temperature to which the mixed layer is drawn",

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
 
+from floecast.atmosphere.forcing import Forcing
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.state import IceState
@@ -186,45 +186,6 @@ def current(x, y):
     return CURRENT * (2 * y / LENGTH - 1), CURRENT * (1 - 2 * x / LENGTH)
 
 
-class CycloneFields(eqx.Module):
-    """Wind and current at some times, to be used as a `Forcing` is.
-
-    Parameters
-    ----------
-    time : (time,) int array
-        Seconds since 2000-01-01.
-    wind_u, wind_v : (time, y, x) array
-        10 m wind, T points [m/s].
-    current_u, current_v : (time, y, x) array
-        Ocean current, T points [m/s].
-    """
-
-    time: Int[Array, " time"]
-    wind_u: Float[Array, "time y x"]
-    wind_v: Float[Array, "time y x"]
-    current_u: Float[Array, "time y x"]
-    current_v: Float[Array, "time y x"]
-
-    @property
-    def start(self):
-        """First time [s]."""
-        return self.time[0]
-
-    @property
-    def end(self):
-        """Last time [s]."""
-        return self.time[-1]
-
-    def fields(self):
-        """The fields by name."""
-        names = ("wind_u", "wind_v", "current_u", "current_v")
-        return {name: getattr(self, name) for name in names}
-
-    def middle(self):
-        """Mean of the fields over the times given, ``(y, x)`` each, by name."""
-        return {name: jnp.mean(field, axis=0) for name, field in self.fields().items()}
-
-
 class Cyclone(eqx.Module):
     """What drives the case; the closed form at the very times asked for.
 
@@ -278,7 +239,7 @@ class Cyclone(eqx.Module):
 
         Returns
         -------
-        CycloneFields
+        Forcing
             With two times.
         """
         time = jnp.stack([jnp.asarray(start), jnp.asarray(end)])
@@ -286,7 +247,11 @@ class Cyclone(eqx.Module):
         since = (time - self.start).astype(x.dtype)[:, None, None]
         shape = (2, self.y.shape[0], self.x.shape[0])
         fields = (*wind(x, y, since), *current(x, y))
-        return CycloneFields(time, *(jnp.broadcast_to(field, shape) for field in fields))
+        names = ("wind_u", "wind_v", "current_u", "current_v")
+        fields = {
+            name: jnp.broadcast_to(field, shape) for name, field in zip(names, fields, strict=True)
+        }
+        return Forcing(time, **fields)
 
 
 def start_state(grid, setup=PLASTIC):

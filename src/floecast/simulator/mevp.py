@@ -143,7 +143,15 @@ class MEVP(AbstractRheology):
         """
         return min(LONGEST_STEP, 0.5 * float(np.min(grid.dx_t[grid.mask_t])) / MAX_SPEED)
 
-    def advance(self, state, forcing, grid, dt):
+    def count_substeps(self, grid, dt):
+        """See `AbstractRheology.count_substeps`; the iterations, whatever the step."""
+        return self.iterations
+
+    def carry(self, before, after, scheme, grid, dt, substeps):
+        """See `AbstractRheology.carry`; stress belongs to places, not to ice."""
+        return after
+
+    def advance(self, state, forcing, grid, dt, substeps):
         """See `AbstractRheology.advance`; moves the velocity and the stress of the ice."""
         this, grid, fields = cast((self, grid, forcing.middle()), state.ice_volume.dtype)
         metric = Metric.of(grid)
@@ -153,7 +161,7 @@ class MEVP(AbstractRheology):
         u, v, stress = _iterate(
             lambda now: this._iteration(now, (u, v), forces, metric, dt),
             (walls(u), walls(v), state.rheology),
-            this.iterations,
+            substeps,
         )
         u = jnp.where(forces.u.ice, inner(u), 0.0)
         v = jnp.where(forces.v.ice, inner(v), 0.0)

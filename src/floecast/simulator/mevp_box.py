@@ -15,10 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from floecast.atmosphere.forcing import Forcing
 from floecast.core.grid import Grid
 from floecast.core.operators import east, north, south, west
+from floecast.core.state import IceState
 
 from .mevp import MEVP
+from .state import complete
 
 SIDE = 512e3
 """[m]"""
@@ -267,25 +270,6 @@ def figures(u, v, thickness, concentration, sea):
     }
 
 
-class _StillCyclone(eqx.Module):
-    """Forcing with the fields of the case, the same at all times."""
-
-    fields: dict
-
-    def middle(self):
-        """Fields at T points by name."""
-        return self.fields
-
-
-class _BoxState(eqx.Module):
-    concentration: jax.Array
-    ice_volume: jax.Array
-    snow_volume: jax.Array
-    u: jax.Array
-    v: jax.Array
-    rheology: eqx.Module
-
-
 def run(n, steps, **parameters):
     """The case with `MEVP`, carried as in its source.
 
@@ -309,18 +293,19 @@ def run(n, steps, **parameters):
     current_u = np.broadcast_to(box.current_u[:-1, 1:2], grid.shape)
     current_v = np.broadcast_to(box.current_v[1:2, :-1], grid.shape)
     wind = {"wind_u": box.wind_u[sea], "wind_v": box.wind_v[sea]}
-    forcing = _StillCyclone(wind | {"current_u": current_u, "current_v": current_v})
+    fields = wind | {"current_u": current_u, "current_v": current_v}
+    forcing = Forcing(np.array([0]), **{name: field[None] for name, field in fields.items()})
     return figures(*_run(box, mevp, grid, forcing, steps))
 
 
 @eqx.filter_jit
 def _run(box, mevp, grid, forcing, steps):
-    ones, still = jnp.ones(grid.shape), jnp.zeros(grid.shape)
-    state = _BoxState(ones, THICKNESS * ones, still, still, still, None)
+    ones = jnp.ones(grid.shape)
+    state = complete(IceState.at_rest(grid, ones, THICKNESS * ones))
     state = replace(state, rheology=mevp.memory(state, grid))
 
     def step(_, state):
-        state = mevp.advance(state, forcing, grid, STEP)
+        state = mevp.advance(state, forcing, grid, STEP, mevp.iterations)
         thickness, concentration = carry(
             *(
                 jnp.pad(field, ((0, 1), (0, 1)))

@@ -34,8 +34,8 @@ class Simulator(eqx.Module):
     scheme : AbstractScheme, optional
         Transport; `Upwind()` if left out.
     ocean : optional
-        Anything with ``fields(time)``, such as `ArcticOcean`: what the forcing lacks of currents,
-        sea-surface height and ocean temperature. Still water if left out.
+        Anything with ``between(start, end)``, such as `ArcticOcean`: what the forcing lacks of
+        currents, sea-surface height and ocean temperature. Still water if left out.
     dt : int
         Length of a step [s].
 
@@ -156,13 +156,11 @@ class Simulator(eqx.Module):
         rheology, thermodynamics, grid, scheme, ocean = parts
         dt, mesh = self.inner_dt, Mesh.of(grid)
         if ocean is not None:
-            forcing = forcing.with_absent(ocean.fields(forcing.time))
+            forcing = forcing.with_absent(ocean.between(*forcing.time))
         before = rheology.advance(state, forcing, grid, dt, self.rheology_substeps)
         before = replace(before, u=limit_speed(before.u), v=limit_speed(before.v))
         contents = thermodynamics.contents(before)
-        after, contents = transport(
-            before, mesh, dt, self.transport_substeps, scheme, contents
-        )
+        after, contents = transport(before, mesh, dt, self.transport_substeps, scheme, contents)
         after = thermodynamics.with_contents(after, contents)
         after = rheology.carry(before, after, scheme, grid, dt, self.transport_substeps)
         if getattr(after, "drifters", None) is not None:

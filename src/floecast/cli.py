@@ -121,6 +121,35 @@ def verify(
 
 
 @app.command()
+def simulate(
+    path: ConfigPath = None,
+    config: ConfigOption = None,
+    preset: Annotated[str | None, typer.Option(help="Grid, such as arctic50.")] = None,
+    years: Annotated[int | None, typer.Option(help="Years in the archive.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the weather.")] = None,
+    split: Annotated[str | None, typer.Option(help="training, validation or test.")] = None,
+    out: Out = None,
+    override: Override = None,
+    as_json: Json = False,
+):
+    """Simulate years of ice, six-hourly with their weather. Goes on where it was."""
+    if path is not None and config is not None:
+        raise InputError("give the configuration once, as CONFIG or as --config FILE")
+    from floecast.simulation_config import simulation_config
+
+    given = {"preset": preset, "years": years, "seed": seed, "split": split}
+    options = [f"{name}={value}" for name, value in given.items() if value is not None]
+    resolved = simulation_config(path or config, [*options, *(override or ())])
+    from floecast.experiment.simulate import simulate as run
+    from floecast.progress import progress_for
+
+    with progress_for(sys.stderr) as progress:
+        folder = run(resolved, out=out, progress=progress)
+    told = {"folder": str(folder.path), **folder.manifest}
+    _finish(told, as_json, f"archive: {folder.file('archive.zarr')}")
+
+
+@app.command()
 def report(
     folder: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", help="Folder of a run.")

@@ -243,7 +243,7 @@ STARTING_CONFIG = {
 """What `floecast config init` starts from."""
 
 
-def load_config(path, overrides=()):
+def load_config(path, overrides=(), schema=None):
     """Read and check a YAML configuration.
 
     Parameters
@@ -252,6 +252,8 @@ def load_config(path, overrides=()):
     overrides : sequence of str
         Such as ``"analysis.inflation=1.1"`` or ``"observations.0.error=0.3"``; the value is read as
         YAML. A list is counted from 0 and does not grow.
+    schema : type, optional
+        `Section` to check against; `Config` if left out.
 
     Returns
     -------
@@ -273,15 +275,15 @@ def load_config(path, overrides=()):
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise InputError(f"{path} holds no sections; see `floecast config init`")
+    return make_config(tree, str(path), schema=schema, overrides=overrides)
+
+
+def make_config(tree, origin="configuration", *, schema=None, overrides=()):
+    """Checked configuration from a dictionary; see `load_config`, `origin` names it in errors."""
     for override in overrides:
         _set(tree, override)
-    return make_config(tree, str(path))
-
-
-def make_config(tree, origin="configuration"):
-    """Checked `Config` from a dictionary; `origin` names it in errors."""
     try:
-        return Config.model_validate(tree)
+        return (schema or Config).model_validate(tree)
     except ValidationError as error:
         wrong = [
             f"{'.'.join(str(part) for part in item['loc']) or 'top level'}: {item['msg']}"

@@ -19,7 +19,8 @@ class Model(Protocol):
     Notes
     -----
     A model that remembers more than the shared state has a method ``start(state, forcing)`` too,
-    which makes its own state of a shared one; see `started`.
+    which makes its own state of a shared one; see `started`. One that can tell bad input has
+    ``check(state, forcing, start, end)``, which raises an InputError before the first step.
     """
 
     grid: object
@@ -56,3 +57,10 @@ def started(model, state, forcing=None):
     """
     start = getattr(model, "start", None)
     return state if start is None else start(state, forcing)
+
+
+def check_run(model, state, forcing, start, end):
+    """Let the model refuse what it cannot step; see `Model`."""
+    check = getattr(model, "check", None)
+    if check is not None:
+        check(state, forcing, start, end)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Int, PyTree
 
 from .errors import InputError
-from .model import started
+from .model import check_run, started
 
 
 class Trajectory(eqx.Module):
@@ -68,13 +68,14 @@ def rollout(model, state, forcing, steps, *, key, start=None, save_every=1, obse
     Raises
     ------
     InputError
-        If `steps` is not a positive multiple of `save_every`.
+        If `steps` is not a positive multiple of `save_every`, or the model refuses its input.
     """
     if steps < 1 or save_every < 1 or steps % save_every:
         raise InputError(
             f"steps ({steps}) must be a positive multiple of save_every ({save_every})"
         )
     start = jnp.asarray(start_of(forcing) if start is None else start)
+    check_run(model, state, forcing, start, start + steps * model.dt)
     state = started(model, state, forcing.between(start, start + model.dt))
     return _scan(model, state, forcing, steps // save_every, save_every, key, start, observe)
 

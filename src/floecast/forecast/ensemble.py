@@ -12,7 +12,7 @@ from floecast.core import calendar
 from floecast.core.ensemble import count, healthy, stack
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
-from floecast.core.model import started
+from floecast.core.model import check_run, started
 from floecast.core.rollout import rollout, start_of
 
 
@@ -105,6 +105,9 @@ def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, prog
     if start is None:
         start = int(start_of(forcing[0] if own_forcing else forcing))
     _check_needs(model, forcing[0] if own_forcing else forcing, start)
+    end = start + days * calendar.DAY
+    for each in forcing if own_forcing else [forcing]:
+        check_run(model, ensemble, each, start, end)
     forcing = stack(forcing) if own_forcing else forcing
     keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(members))
 

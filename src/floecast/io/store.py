@@ -145,7 +145,8 @@ def _to_zarr(dataset, path, times_per_chunk):
 def _along_time(path):
     """Arrays of a store that have times, with the number of that axis."""
     arrays = zarr.open_group(path, mode="r+").array_values()
-    dims = ((array, array.metadata.dimension_names) for array in arrays)
+    # A scalar, such as the grid mapping, may have no list of names at all.
+    dims = ((array, array.metadata.dimension_names or ()) for array in arrays)
     return [(array, names.index("time")) for array, names in dims if "time" in names]
 
 

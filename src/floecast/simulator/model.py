@@ -6,7 +6,6 @@ from math import ceil
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
@@ -15,6 +14,7 @@ from floecast.core.operators import east, north
 from .advection import AbstractScheme, Mesh, Upwind, count_substeps, limit_speed
 from .drifters import drift
 from .free_drift import FreeDrift
+from .guard import check_input
 from .interfaces import AbstractRheology, AbstractThermodynamics, cast
 from .state import SimulatorState, complete
 from .thermodynamics import SimpleFreezing
@@ -118,6 +118,10 @@ class Simulator(eqx.Module):
         state = complete(state, drifters)
         return replace(state, rheology=rheology, thermodynamics=thermodynamics)
 
+    def check(self, state, forcing, start, end):
+        """Refuse what cannot be stepped, with an InputError; see `guard.check_input`."""
+        check_input(self, state, forcing, start, end)
+
     def step(self, state, forcing, key):
         """State one `dt` later.
 
@@ -178,23 +182,3 @@ def _still_without_ice(state):
         v=jnp.where(ice | north(ice), state.v, 0.0),
         damage=jnp.where(ice, state.damage, 0.0),
     )
-
-
-def check_start(simulator, state):
-    """Refuse a state that has another shape than the simulator's, or none of its memory.
-
-    Raises
-    ------
-    InputError
-        Saying that `Simulator.start` makes such a state.
-    """
-    wanted = jax.eval_shape(simulator.start, state)
-    if jax.tree.structure(wanted) != jax.tree.structure(state):
-        raise InputError(
-            "this state lacks what the simulator remembers between steps; start from "
-            "simulator.start(state)"
-        )
-    if np.shape(state.concentration)[-2:] != simulator.grid.shape:
-        raise InputError(
-            f"the state has shape {np.shape(state.concentration)}, the grid {simulator.grid.shape}"
-        )

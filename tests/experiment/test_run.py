@@ -126,7 +126,7 @@ def test_a_finished_run_is_left_as_it_is(undisturbed):
     assert {file: file.stat().st_mtime_ns for file in undisturbed.rglob("*")} == before
 
 
-@pytest.mark.parametrize("last", ["analysis.nc", "scorecard.json"])
+@pytest.mark.parametrize("last", ["analysis.nc", "forecast.nc", "scorecard.json"])
 def test_killed_and_called_again_it_ends_with_the_same_bytes(floecast, undisturbed, tmp_path, last):
     folder = tmp_path / "run"
     process = floecast("twin", folder)

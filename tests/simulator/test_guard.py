@@ -61,7 +61,7 @@ def test_bad_wind():
 def test_forcing_that_ends_early():
     forcing = wind()
     forcing.time[1] = 900
-    with pytest.raises(InputError, match="the forcing covers 2000-01-01T00:00:00.* 00:20:00"):
+    with pytest.raises(InputError, match="the forcing covers 2000-01-01T00:00:00Z to .*T00:20:00Z"):
         rollout(MODEL, pack(), forcing, 2, key=KEY, start=0)
     members = jax.tree.map(lambda leaf: np.stack([leaf] * 2), pack())
     with pytest.raises(InputError, match="the forcing covers"):

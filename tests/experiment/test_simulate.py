@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import floecast.experiment.simulate as module
+from floecast.atmosphere.forcing import WEATHER
 from floecast.core.errors import InputError
 from floecast.experiment.simulate import simulate
 from floecast.io.store import read_dataset
@@ -40,7 +41,7 @@ def test_what_an_archive_holds(whole):
     assert archive.time.values[-1] == np.datetime64("2031-01-01T00:00:00")
     for name in ("concentration", "ice_volume", "snow_volume", "u", "v", "damage", "age"):
         assert archive[name].dims == ("time", *archive[name].dims[1:])
-    for name in module.WEATHER:
+    for name in WEATHER:
         assert np.isfinite(archive[name].isel(time=100).values).any()
     assert archive["concentration"].max() <= 1.0
 

@@ -110,8 +110,7 @@ def page(rows, manifest):
         )
     for name, number in (("Apr", 4), ("Sep", 9)):
         lines.append(
-            f"| volume in {name} [1000 km3] | {mean(rows, 'volume', number):.1f} | "
-            f"{VOLUME[name]} |"
+            f"| volume in {name} [1000 km3] | {mean(rows, 'volume', number):.1f} | {VOLUME[name]} |"
         )
     lines += [
         f"| drift speed north of 78 N, mean, March, August [cm/s] | {mean(rows, 'speed'):.1f}, "

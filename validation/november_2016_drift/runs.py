@@ -66,9 +66,7 @@ class Case:
         """Case from the files below a folder."""
         data, grid = Path(data), fc.Grid.preset(preset)
         wind = read_forcing(data / WIND, grid)
-        held = {
-            name: np.concatenate([field[:1], field]) for name, field in wind.fields().items()
-        }
+        held = {name: np.concatenate([field[:1], field]) for name, field in wind.fields().items()}
         wind = Forcing(np.append(START, wind.time), **held)
         concentration = fill(concentration_field(data / CONCENTRATION, grid, WIND_START), grid)
         thickness = read_thickness_field(data / THICKNESS, grid, time=WIND_START)
@@ -180,20 +178,18 @@ class Day:
         seen = np.asarray(observe(state, self.vectors))
         return seen[: seen.size // 2] + 1j * seen[seen.size // 2 :]
 
-    def wind(self, case):
-        """Mean wind over the window at the points, ``(point,)`` complex [m/s]."""
-        half = seen_hours(self.begin, self.end)
-        fields = [
-            np.mean([getattr(case.wind.between(t, t), name)[0] for t in half], axis=0)
-            for name in ("wind_u", "wind_v")
-        ]
-        count = self.observed.size
-        cell = np.asarray(self.vectors.cell)[:count]
-        weight = np.asarray(self.vectors.weight)[:count]
-        x, y = (np.sum(field.ravel()[cell] * weight, axis=-1) for field in fields)
-        return x + 1j * y
-
-
-def seen_hours(begin, end):
-    """Middles of the hours of a window [s]."""
-    return WIND_START + HOUR * np.arange(begin, end) + HOUR // 2
+    def wind(self, case, begin=None, end=None):
+        """Mean wind over the window, or other hours, at the points, ``(point,)`` complex [m/s]."""
+        begin = self.begin if begin is None else begin
+        end = self.end if end is None else end
+        hours = [begin] if begin == end else np.arange(begin, end) + 0.5
+        cell, weight = (
+            np.asarray(field)[: self.observed.size]
+            for field in (self.vectors.cell, self.vectors.weight)
+        )
+        total = 0.0
+        for time in (int(WIND_START + HOUR * hour) for hour in hours):
+            wind = case.wind.between(time, time)
+            field = np.asarray(wind.wind_u[0]) + 1j * np.asarray(wind.wind_v[0])
+            total += np.sum(field.ravel()[cell] * weight, axis=-1)
+        return total / len(hours)

@@ -42,12 +42,15 @@ class Scored:
     day : Day
     runs : dict
         Rheology to drag to hourly ``u, v``.
+    free : tuple
+        Hourly ``u, v`` of free drift, to which others are compared.
     """
 
-    def __init__(self, case, day, runs):
+    def __init__(self, case, day, runs, free):
         count = day.observed.size
         self.day, self.wind = day, day.wind(case)
         self.x, self.y = (np.asarray(a)[:count] for a in (day.vectors.x, day.vectors.y))
+        self.free_drift = day.of_model(case, *free)
         self.law, self.law_with_offset = wind_law(day.observed, self.wind)
         self.drift = {
             rheology: {drag: day.of_model(case, *run) for drag, run in by_drag.items()}
@@ -62,7 +65,10 @@ class Scored:
 
     def score(self, drift):
         """Scores of a drift at the points of the day."""
-        return score(drift, self.day.observed, self.day.persistence, self.wind, self.x, self.y)
+        day = self.day
+        return score(
+            drift, day.observed, day.persistence, self.free_drift, self.wind, self.x, self.y
+        )
 
     def best(self, rheology):
         """Drag coefficient of least vector RMSE on this day, among those tried."""
@@ -82,26 +88,31 @@ def main():
         for rheology, drags in DRAGS.items()
     }
     free = case.run(given.work, "free drift")
+    stressless = case.run(given.work, "mEVP", ice_strength=0.0)
     fine = Case.read(given.data, "arctic25")
+    free_on_fine = fine.run(given.work, "free drift")
     on_fine = fine.run(given.work, "BBM", air_drag=DRAGS["BBM"][DEFAULT])
     pairs = {}
     for timing, pair in PAIRS.items():
         days = [Day.read(given.data, case, np.datetime64(day), later) for day, later in pair]
-        scored = [Scored(case, day, runs) for day in days]
+        scored = [Scored(case, day, runs, free) for day in days]
         for one, other, (day, later) in zip(scored, scored[::-1], pair, strict=True):
             factor, angle = other.law
             law = case.run(given.work, "free drift", wind_factor=factor, turning_angle=angle)
             there = Day.read(given.data, fine, np.datetime64(day), later)
-            one.systems["free drift, default"] = one.score(one.day.of_model(case, *free))
+            one.systems["free drift, default"] = one.score(one.free_drift)
             told = f"free drift, tuned ({100 * factor:.2f} %, {angle:.0f}°)"
             one.systems[told] = one.score(one.day.of_model(case, *law))
             for rheology, drags in DRAGS.items():
                 best = other.best(rheology)
                 one.systems[f"{rheology}, default"] = one.scan[rheology][drags[DEFAULT]]
                 one.systems[f"{rheology}, tuned ({1e3 * best:.3g}e-3)"] = one.scan[rheology][best]
-            one.systems["BBM, default, 25 km"] = Scored(fine, there, {"BBM": {0: on_fine}}).scan[
-                "BBM"
-            ][0]
+            one.systems["mEVP, default, no ice stress"] = one.score(
+                one.day.of_model(case, *stressless)
+            )
+            finer = Scored(fine, there, {"BBM": {0: on_fine}}, free_on_fine)
+            told = f"BBM, default, 25 km ({there.observed.size} vectors)"
+            one.systems[told] = finer.scan["BBM"][0]
         pairs[timing] = dict(zip(pair, scored, strict=True))
     text = page(pairs, DRAGS, DEFAULT, case, datetime.now(UTC))
     write_text(HERE / "README.md", text)

@@ -20,11 +20,13 @@ from floecast.report.maps import COAST, LAND, OUTSIDE
 MISFIT = {
     "rmse": "RMSE",
     "against_persistence": "RMSE / persistence",
+    "against_free_drift": "RMSE / free drift, default",
     "bias_x": "bias x",
     "bias_y": "bias y",
     "speed_bias": "bias of speed",
     "correlation": "vector correlation",
     "speed_ratio": "speed / observed",
+    "wind_ratio": "share of the wind / observed",
 }
 WIND = {"wind_factor": "share of the wind [%]", "wind_angle": "angle to the right of it [°]"}
 CLOCK = (6, 12, 18, 24, 30, 36, 42)
@@ -169,9 +171,9 @@ def scan(pairs, drags, default):
         "## Drag",
         "",
         "Vector RMSE [cm/s], and in brackets the share of the wind over the observed one, for "
-        "every air drag tried with the default water drag (only their ratio matters much). Last "
-        "line of each: the air drag with which that share would be as observed, linear between "
-        "the drags tried, and how it follows from 95 % of the resamplings of the observed share.",
+        "every air drag tried with the default water drag: the ratio of the two is what counts. "
+        "Last line of each: the air drag with which that share would be as observed, and those "
+        "with which the ends of its interval would be; linear between the drags tried.",
         "",
         f"| rheology, air drag | {heads} |",
         f"|{'---|' * (len(days) + 1)}",
@@ -181,28 +183,28 @@ def scan(pairs, drags, default):
             cells = []
             for _, _, day in days:
                 values = day.scan[rheology][drag]
-                share = values["wind_factor"].value / day.observed["wind_factor"].value
+                share = values["wind_ratio"].value
                 cells.append(f"{values['rmse'].value:.2f} ({share:.2f})")
             words = " (default)" if place == default else ""
             lines.append(f"| {rheology} {1e3 * drag:.3g}e-3{words} | {' | '.join(cells)} |")
-        cells = [fitting(day.scan[rheology], day.observed["wind_factor"]) for _, _, day in days]
+        cells = [fitting(day.scan[rheology]) for _, _, day in days]
         lines.append(f"| {rheology}, as observed | {' | '.join(cells)} |")
     return [*lines, ""]
 
 
-def fitting(by_drag, observed):
-    """Air drag for the observed share of the wind, with the interval of the latter, as text."""
+def fitting(by_drag):
+    """Air drag for the observed share of the wind, with its interval, as text."""
     drags = 1e3 * np.array(list(by_drag))
-    share = np.array([values["wind_factor"].value for values in by_drag.values()])
 
-    def drag(wanted):
-        if wanted < share[0]:
+    def drag(part):
+        share = [getattr(values["wind_ratio"], part) for values in by_drag.values()]
+        if share[0] > 1:
             return f"< {drags[0]:.2g}"
-        if wanted > share[-1]:
+        if share[-1] < 1:
             return f"> {drags[-1]:.2g}"
-        return f"{np.interp(wanted, share, drags):.2g}"
+        return f"{np.interp(1.0, share, drags):.2g}"
 
-    return f"{drag(observed.value)} [{drag(observed.low)}, {drag(observed.high)}]e-3"
+    return f"{drag('value')} [{drag('high')}, {drag('low')}]e-3"
 
 
 def told(interval, digits=2):
@@ -249,11 +251,12 @@ def draw(case, scored, drag):
         )
         axes.add_collection(PolyCollection(land_polygons(), facecolors=LAND), autolim=False)
         axes.plot(*coastline(), color=COAST, lw=0.5)
-        column, row = (np.round(at / 60e3).astype(int) for at in (scored.x, scored.y))
-        few = (column % 2 == 0) & (row % 2 == 0)
+        # The axes of the vectors' grid are at 45 degrees to those of the map.
+        place = (scored.x + 1j * scored.y) * np.exp(1j * np.pi / 4) / 60e3
+        few = (np.round(place.real) % 2 == 0) & (np.round(place.imag) % 2 == 0)
         for drift, colour, width, layer in (
-            (day.observed, "#111111", 0.0030, 5),
-            (scored.drift["BBM"][drag], "#d95f02", 0.0019, 6),
+            (day.observed, "#111111", 0.0027, 5),
+            (scored.drift["BBM"][drag], "#d95f02", 0.0017, 6),
         ):
             arrows = axes.quiver(
                 scored.x[few],
@@ -262,16 +265,14 @@ def draw(case, scored, drag):
                 drift.imag[few],
                 angles="xy",
                 scale_units="xy",
-                scale=0.1 / 130e3,
+                scale=0.1 / 190e3,
                 width=width,
                 color=colour,
                 zorder=layer,
                 path_effects=[withStroke(linewidth=1.2, foreground="white")],
             )
-            words = "observed, 0.1 m/s" if layer == 5 else "BBM, 0.1 m/s"
-            axes.quiverkey(
-                arrows, 0.62 + 0.2 * (layer - 5), -0.045, 0.1, words, labelpos="E", labelsep=0.06
-            )
+            words = "observed 0.1 m/s" if layer == 5 else "BBM 0.1"
+            axes.quiverkey(arrows, 0.6 + 0.3 * (layer - 5), -0.04, 0.1, words, labelpos="E")
         axes.set(xlim=(-2.5e6, 1.9e6), ylim=(-2.1e6, 2.2e6), xticks=[], yticks=[])
         axes.set_title("Drift of 21 November 2016, GFS wind")
         bar = figure.colorbar(

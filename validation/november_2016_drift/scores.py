@@ -18,6 +18,7 @@ PARTS = (
     "error_x",
     "error_y",
     "persistence_error",
+    "free_drift_error",
     "speed_error",
     "model_speed",
     "observed_speed",
@@ -28,10 +29,12 @@ PARTS = (
     "model_observed_y",
     "model_wind_x",
     "model_wind_y",
+    "observed_wind_x",
+    "observed_wind_y",
 )
 
 
-def contributions(model, observed, persistence, wind):
+def contributions(model, observed, persistence, free_drift, wind):
     """What each point adds to each sum of `PARTS`, ``(part, point)``."""
     error = model - observed
     with_observed, with_wind = model * observed.conj(), model * wind.conj()
@@ -42,6 +45,7 @@ def contributions(model, observed, persistence, wind):
             error.real,
             error.imag,
             abs(persistence - observed) ** 2,
+            abs(free_drift - observed) ** 2,
             abs(model) - abs(observed),
             abs(model),
             abs(observed),
@@ -52,6 +56,8 @@ def contributions(model, observed, persistence, wind):
             with_observed.imag,
             with_wind.real,
             with_wind.imag,
+            (observed * wind.conj()).real,
+            (observed * wind.conj()).imag,
         ]
     )
 
@@ -66,6 +72,7 @@ def _score(function):
 SCORES = {
     "rmse": lambda s: CM * np.sqrt(s["error"] / s["one"]),
     "against_persistence": lambda s: np.sqrt(s["error"] / s["persistence_error"]),
+    "against_free_drift": lambda s: np.sqrt(s["error"] / s["free_drift_error"]),
     "bias_x": lambda s: CM * s["error_x"] / s["one"],
     "bias_y": lambda s: CM * s["error_y"] / s["one"],
     "speed_bias": lambda s: CM * s["speed_error"] / s["one"],
@@ -78,24 +85,27 @@ SCORES = {
     "wind_factor": lambda s: (
         100 * np.hypot(s["model_wind_x"], s["model_wind_y"]) / s["wind_square"]
     ),
+    "wind_ratio": lambda s: (
+        np.hypot(s["model_wind_x"], s["model_wind_y"])
+        / np.hypot(s["observed_wind_x"], s["observed_wind_y"])
+    ),
     "wind_angle": lambda s: -np.degrees(np.arctan2(s["model_wind_y"], s["model_wind_x"])),
 }
 """Scores by name. `rmse`, biases [cm/s]; `correlation`, the magnitude of the complex one about
 zero; `turned`, to the right of the observed drift, and `wind_angle`, to the right of the wind
-[degrees]; `wind_factor`, the least-squares share of the wind [%]."""
+[degrees]; `wind_factor`, the least-squares share of the wind [%], and `wind_ratio`,
+that over the one of the observed drift."""
 
 
-def score(model, observed, persistence, wind, x, y, names=tuple(SCORES)):
+def score(model, observed, persistence, free_drift, wind, x, y):
     """Intervals of scores by name.
 
     Parameters
     ----------
-    model, observed, persistence, wind : (point,) complex array
+    model, observed, persistence, free_drift, wind : (point,) complex array
         [m/s]
     x, y : (point,) array
         On the projected plane [m].
-    names : sequence of str
-        Of `SCORES`.
 
     Returns
     -------
@@ -105,8 +115,8 @@ def score(model, observed, persistence, wind, x, y, names=tuple(SCORES)):
     """
     labels = np.floor(x / BLOCK) * 1000 + np.floor(y / BLOCK)
     blocks = draw_blocks(labels, draws=DRAWS, rng=np.random.default_rng(2016))
-    cells = contributions(model, observed, persistence, wind)
-    return {name: block_interval(cells, _score(SCORES[name]), blocks) for name in names}
+    cells = contributions(model, observed, persistence, free_drift, wind)
+    return {name: block_interval(cells, _score(made), blocks) for name, made in SCORES.items()}
 
 
 def wind_law(drift, wind):

@@ -110,7 +110,7 @@ def clock(pair, case):
         "",
         "The wind fits best about 12 h after the middle of the documented window (last column), "
         "although ice never moves ahead of the wind. Two days of wind cannot tell whether the "
-        "vectors are means over a later or a longer window. Both timings are scored below; that "
+        "vectors are means over a later or a longer window, or the wind bears wrong times. Both timings are scored below; that "
         'of "12 h later" was found with this wind and these vectors, so that its scores flatter '
         "all that is driven by wind. The reader keeps the documented one.",
         "",

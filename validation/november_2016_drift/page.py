@@ -110,9 +110,9 @@ def clock(pair, case):
         "",
         "The wind fits best about 12 h after the middle of the documented window (last column), "
         "although ice never moves ahead of the wind. Two days of wind cannot tell whether the "
-        "vectors are means over a later or a longer window, or the wind bears wrong times. Both timings are scored below; that "
-        'of "12 h later" was found with this wind and these vectors, so that its scores flatter '
-        "all that is driven by wind. The reader keeps the documented one.",
+        "vectors are means over a later or a longer window, or the wind bears wrong times. Both "
+        'timings are scored below; "12 h later" was found with this wind and these vectors, so '
+        "that its scores flatter all that is driven by wind. The reader keeps the documented one.",
         "",
     ]
 
@@ -139,7 +139,9 @@ def scores_of(one, other):
     lines = [
         f"### File {name}, taken for {begin} to {end}{part}",
         "",
-        f"{day.observed.size} vectors. Tuned: on file {other[0][0]} alone, for least RMSE (in "
+        f"{day.observed.size} vectors with a root mean square of "
+        f"{100 * np.sqrt(np.mean(abs(day.observed) ** 2)):.2f} cm/s, which is the RMSE of ice at "
+        f"rest. Tuned: on file {other[0][0]} alone, for least RMSE (in "
         "brackets the air drag, with the default water drag, or factor and angle of the wind).",
         "",
         f"| [cm/s] | {' | '.join(MISFIT.values())} | {' | '.join(WIND.values())} |",

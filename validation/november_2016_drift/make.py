@@ -3,8 +3,9 @@
     python validation/november_2016_drift/make.py --data DATA --work DIR
 
 Runs the simulator over three days with each rheology and several drag coefficients, keeps the
-hourly drift below DIR (an interrupted call goes on), and writes README.md and drift_20161121.png
-here.
+hourly drift below DIR (an interrupted call goes on; after a change of the simulator give an empty
+DIR), and writes README.md, which begins with verdict.md, and drift_20161121.png here. The verdict
+is written by hand: read it again when the numbers change.
 """
 
 import argparse

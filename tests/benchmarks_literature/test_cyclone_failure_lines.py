@@ -5,7 +5,6 @@ other because they part otherwise. Here on the first 80 minutes of the case of M
 (2021), doi:10.1029/2021MS002523, at 4 km, when the first lines are there.
 """
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,27 +24,19 @@ def damage():
     grid = cyclone_grid(CELLS, BRITTLE)
     state = jax.tree.map(lambda field: field.astype(jnp.float32), start_state(grid, BRITTLE))
 
-    @eqx.filter_jit
     def run(nudging):
         rheology = BBM(cross_nudging=nudging, air_drag=BRITTLE.air_drag)
         simulator = fc.Simulator(
             grid, rheology=rheology, thermodynamics=NoThermodynamics(), dt=STEP
         )
-        final = fc.rollout(
-            simulator,
-            state,
-            Cyclone.on(grid),
-            STEPS,
-            key=jax.random.key(0),
-            save_every=STEPS,
-            observe=lambda state: state.damage,
-        ).final
-        corner = final.rheology.damage_corner
+        options = {"key": jax.random.key(0), "save_every": STEPS}
+        final = fc.rollout(simulator, state, Cyclone.on(grid), STEPS, **options).final
+        corner = np.asarray(final.rheology.damage_corner, np.float64)
         around = corner[1:, 1:] + corner[:-1, 1:] + corner[1:, :-1] + corner[:-1, :-1]
-        inside = slice(WALL, -WALL)
-        return final.damage[inside, inside], (0.25 * around)[inside, inside]
+        inside = (slice(WALL, -WALL),) * 2
+        return np.asarray(final.damage, np.float64)[inside], 0.25 * around[inside]
 
-    return {nudging: jax.tree.map(np.float64, run(jnp.float32(nudging))) for nudging in (1, 0)}
+    return {nudging: run(float(nudging)) for nudging in (1, 0)}
 
 
 def combs(field):
@@ -85,8 +76,9 @@ def test_lines_curve_round_the_centre(damage):
     x, y = np.meshgrid(middle, middle)
     radius = np.hypot(x, y)
     slope_y, slope_x = np.gradient(np.log(np.maximum(1 - centre, 1e-6)))
-    ring = (radius > 130) & (radius < 210)
+    ring = (radius > 150) & (radius < 210)
     across = (slope_x * x + slope_y * y) / np.maximum(radius, 1.0)
     along = (slope_y * x - slope_x * y) / np.maximum(radius, 1.0)
-    print(np.mean(across[ring] ** 2) / np.mean(along[ring] ** 2))
+    for k in (0, 1):
+        print(np.mean(across[ring] ** 2) / np.mean(along[ring] ** 2))
     assert np.mean(across[ring] ** 2) > 2 * np.mean(along[ring] ** 2)

@@ -42,6 +42,9 @@ DIFFERENCE = 1e-6
 """Relative size of the change of a parameter in its finite difference."""
 
 
+FORCING = Cyclone.on(cyclone_grid(CELLS, BRITTLE))
+
+
 class Louder(eqx.Module):
     """A forcing with the wind of another times a factor of every place."""
 
@@ -101,7 +104,7 @@ def make_starts(simulator):
     broken = fc.rollout(
         simulator,
         rest,
-        Cyclone.on(simulator.grid),
+        FORCING,
         SPIN_UP // STEP,
         key=jax.random.key(0),
         save_every=SPIN_UP // STEP,
@@ -120,7 +123,7 @@ def pattern(seed, shape):
 
 def outputs_at_leads(simulator, state, begin, more_volume, more_wind, leads):
     """The outputs after each of the leads, of a run with ice volume and wind changed in ratio."""
-    forcing = Louder(Cyclone.on(simulator.grid), 1.0 + more_wind)
+    forcing = Louder(FORCING, 1.0 + more_wind)
     begun = replace(state, ice_volume=state.ice_volume * (1.0 + more_volume))
     trajectory = fc.rollout(
         simulator,

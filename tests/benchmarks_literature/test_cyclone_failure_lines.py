@@ -79,6 +79,5 @@ def test_lines_curve_round_the_centre(damage):
     ring = (radius > 150) & (radius < 210)
     across = (slope_x * x + slope_y * y) / np.maximum(radius, 1.0)
     along = (slope_y * x - slope_x * y) / np.maximum(radius, 1.0)
-    for k in (0, 1):
-        print(np.mean(across[ring] ** 2) / np.mean(along[ring] ** 2))
-    assert np.mean(across[ring] ** 2) > 2 * np.mean(along[ring] ** 2)
+    # Measured: 7.2; 1 if no direction is preferred.
+    assert np.mean(across[ring] ** 2) > 4 * np.mean(along[ring] ** 2)

@@ -20,7 +20,7 @@ from floecast.simulator.cyclone import cyclone_grid
 from floecast.verification.deformation_statistics import PDF_RANGE, pdf, pdf_edges
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (the backend first)
+from matplotlib import pyplot as plt
 
 HERE = Path(__file__).parent
 PLAIN = [Case(name, size) for size in (8, 4, 2) for name in ("bbm", "mevp")]
@@ -169,8 +169,9 @@ def page(results):
     lines = [
         "# The cyclone case",
         "",
-        f"Made on {datetime.now(UTC):%Y-%m-%d} with `python validation/cyclone/make.py --work DIR`. "
-        "The case of Mehlmann et al. (2021), doi:10.1029/2021MS002523: 512 km square, two days, "
+        f"Made on {datetime.now(UTC):%Y-%m-%d} with "
+        "`python validation/cyclone/make.py --work DIR`. The case of Mehlmann et al. (2021), "
+        "doi:10.1029/2021MS002523: 512 km square, two days, "
         "with the steps and constants of the published runs (`simulator/cyclone.py`), WENO "
         "transport, no thermodynamics; float64 at 8 km, float32 at 4 and 2 km.",
         "",

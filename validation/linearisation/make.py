@@ -37,6 +37,7 @@ OUTPUTS = ("u", "ice_volume", "damage")
 INPUTS = ("ice volume", "wind")
 SEEDS = (0, 1, 2)
 GRADIENT_LEADS = {"10 min": 1, "1 h": 6, "3 h": 18}
+TOLERATED = 0.1
 TYPICAL = (0.1, 0.01, 0.1)
 """Size of the three outputs, which weighs them in the gradients."""
 DIFFERENCE = 1e-6
@@ -273,6 +274,8 @@ def page(tables, gradients):
         "Error: root mean square of difference less prediction over that of the prediction.",
         "",
     ]
+    lines += [*reach(tables), (HERE / "seen.md").read_text(encoding="utf-8")]
+    lines += ["![Relative error of the prediction](linearisation.png)", ""]
     for (start, changed), table in tables.items():
         lines += [f"## {START_NAMES[start].capitalize()}, {changed} changed", ""]
         heads = " | ".join(f"{size:.0e}" for size in SIZES)
@@ -284,12 +287,7 @@ def page(tables, gradients):
                 cells = " | ".join(f"{ratio:.2g} ({error:.1g})" for ratio, error in pairs)
                 lines.append(f"| {output} | {lead} | {cells} |")
         lines += ["", "Ratio, error in brackets.", ""]
-    seen = HERE / "seen.md"
-    if seen.exists():
-        lines += [seen.read_text(encoding="utf-8")]
     lines += [
-        "![Relative error of the prediction](linearisation.png)",
-        "",
         "## Derivatives by the parameters",
         "",
         "Reverse mode beside central differences (parameter times 1 ± "
@@ -309,6 +307,23 @@ def page(tables, gradients):
             cells.append(f"{slope[number]:.4g} ({apart:.0e})")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def reach(tables):
+    """Table of the largest change whose error is below `TOLERATED`."""
+    lines = [
+        f"Largest of the changes tested with which it, and all smaller ones, leave an error below "
+        f"{TOLERATED:.0%}:",
+        "",
+        f"| start | changed | output | {' | '.join(LEADS)} |",
+        "|---" * (len(LEADS) + 3) + "|",
+    ]
+    for (start, changed), table in tables.items():
+        for output, errors in zip(OUTPUTS, table["error"], strict=True):
+            kept = np.cumprod(errors < TOLERATED, axis=1).sum(axis=1)
+            cells = " | ".join(f"{SIZES[count - 1]:.0e}" if count else "none" for count in kept)
+            lines.append(f"| {START_NAMES[start]} | {changed} | {output} | {cells} |")
+    return [*lines, ""]
 
 
 if __name__ == "__main__":

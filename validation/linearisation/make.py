@@ -248,7 +248,7 @@ def draw(tables, path):
             place.axhline(1.0, color="k", lw=0.8, ls=":")
             for lead, error, colour in zip(LEADS, errors, colours, strict=True):
                 place.loglog(SIZES, error, "o-", ms=3, color=colour, label=lead)
-            place.set_ylim(1e-7, 1e3)
+            place.set_ylim(1e-7, 1e1)
         row[0].set_ylabel("relative error", fontsize=8)
     for place in axes[-1]:
         place.set_xlabel("size of the change", fontsize=8)

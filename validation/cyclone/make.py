@@ -190,11 +190,14 @@ def page(results):
         spread = [part[key] for part in noise]
         cells.append(f"{min(spread):.{digits}f} to {max(spread):.{digits}f}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    left_out = ", ".join(label(case) for case in PLAIN if case not in results)
+    note = [f"Not run: {left_out}.", ""] if left_out else []
     seconds = ", ".join(f"{label(case)} {float(results[case]['seconds']):.0f}" for case in shown)
     return "\n".join(
         [
             *lines,
             "",
+            *note,
             *(HERE / "seen.md").read_text(encoding="utf-8").rstrip().split("\n"),
             "",
             *independent(results),

@@ -21,7 +21,18 @@ _HOME = {
     "FilledForcing": "atmosphere.forcing",
     "SyntheticWeather": "atmosphere.weather",
     "Simulator": "simulator.model",
+    "SimulatorState": "simulator.state",
+    "BBM": "simulator.bbm",
+    "MEVP": "simulator.mevp",
     "FreeDrift": "simulator.free_drift",
+    "WENO": "simulator.weno",
+    "Upwind": "simulator.advection",
+    "Winton": "simulator.winton",
+    "ZeroLayer": "simulator.zero_layer",
+    "NoThermodynamics": "simulator.interfaces",
+    "ArcticOcean": "simulator.arctic_ocean",
+    "Cyclone": "simulator.cyclone",
+    "restart_state": "simulator.restart_states",
     "SimpleFreezing": "simulator.thermodynamics",
     "ocean_heat_flux_beyond_edge": "simulator.thermodynamics",
     "typical_state": "simulator.typical_state",
@@ -42,6 +53,8 @@ _HOME = {
     "read_thickness_field": "io.readers",
     "Config": "config",
     "run": "experiment",
+    "simulate": "experiment.simulate",
+    "simulation_config": "simulation_config",
 }
 
 __all__ = ["__version__", "forecast", *_HOME]

@@ -7,7 +7,7 @@ import pytest
 
 from floecast.atmosphere import arctic_climate as climate
 from floecast.atmosphere import weather as module
-from floecast.atmosphere.forcing import FIELDS
+from floecast.atmosphere.forcing import WEATHER
 from floecast.atmosphere.weather import AIR_DENSITY, PRESSURE_STD, WAVE_SPEED, SyntheticWeather
 from floecast.core.calendar import DAY, to_seconds
 from floecast.core.ensemble import member, stack
@@ -45,7 +45,7 @@ def test_the_same_key_gives_the_same_weather(arctic, key):
     first = at(SyntheticWeather.draw(key, arctic), JANUARY)
     again = at(SyntheticWeather.draw(key, arctic), JANUARY)
     other = at(SyntheticWeather.draw(jax.random.key(1), arctic), JANUARY)
-    assert set(first.fields()) == set(FIELDS)
+    assert set(first.fields()) == set(WEATHER)
     for name, field in first.fields().items():
         assert field.shape == (2, *arctic.shape)
         np.testing.assert_array_equal(field, getattr(again, name))
@@ -161,7 +161,7 @@ def test_the_seasons(arctic):
     def means(date):
         weathers = [SyntheticWeather.draw(key, arctic) for key in keys]
         forcings = [at(weather, to_seconds(date)).fields() for weather in weathers]
-        return {name: np.mean([f[name][0][pack] for f in forcings]) for name in FIELDS}
+        return {name: np.mean([f[name][0][pack] for f in forcings]) for name in WEATHER}
 
     january, june, july = means("2015-01-15"), means("2015-06-20"), means("2015-07-15")
     assert -31 < january["air_temperature"] - 273.15 < -22

@@ -1,8 +1,8 @@
 """BBM under a cyclone, against numbers of an independent implementation of the same equations.
 
-The case of Mehlmann et al. (2021), doi:10.1029/2021MS002523, on 64 x 64 cells of 8 km with a step of
-480 s and 120 substeps, the forces evaluated at the faces, upwind transport. No published code gives
-such numbers.
+The case of Mehlmann et al. (2021), doi:10.1029/2021MS002523, on 64 x 64 cells of 8 km with a step
+of 480 s and 120 substeps, the forces evaluated at the faces, upwind transport. No published code
+gives such numbers.
 """
 
 from dataclasses import replace

@@ -9,7 +9,7 @@ from floecast.core.calendar import iso
 from floecast.core.errors import InputError
 from floecast.core.variables import VARIABLES
 
-FIELDS = (
+WEATHER = (
     "wind_u",
     "wind_v",
     "air_temperature",
@@ -17,11 +17,9 @@ FIELDS = (
     "shortwave",
     "longwave",
     "snowfall",
-    "current_u",
-    "current_v",
-    "sea_surface_height",
-    "ocean_temperature",
 )
+OCEAN = ("current_u", "current_v", "sea_surface_height", "ocean_temperature")
+FIELDS = WEATHER + OCEAN
 
 
 class Forcing(eqx.Module):

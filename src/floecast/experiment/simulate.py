@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from floecast.atmosphere.forcing import WEATHER
 from floecast.atmosphere.weather import SyntheticWeather
 from floecast.core.calendar import DAY, HOUR, to_datetime64, to_seconds
 from floecast.core.grid import Grid
@@ -32,17 +33,6 @@ from floecast.simulator.zero_layer import ZeroLayer
 
 STEP = 6 * HOUR
 """Of the simulator and of the archive [s]."""
-WEATHER = (
-    "wind_u",
-    "wind_v",
-    "air_temperature",
-    "humidity",
-    "shortwave",
-    "longwave",
-    "snowfall",
-)
-"""Fields of the weather in the archive."""
-
 _RHEOLOGIES = {"bbm": BBM, "mevp": MEVP, "free_drift": FreeDrift}
 _THERMODYNAMICS = {"winton": Winton, "zero_layer": ZeroLayer}
 _SCHEMES = {"weno5": lambda: WENO(5), "weno7": lambda: WENO(7), "upwind": Upwind}

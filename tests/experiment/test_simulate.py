@@ -1,0 +1,100 @@
+"""Archives: the same to the bit however often the run was killed; splits do not share weather."""
+
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import floecast.experiment.simulate as module
+from floecast.atmosphere.forcing import WEATHER
+from floecast.core.errors import InputError
+from floecast.experiment.simulate import simulate
+from floecast.io.store import read_dataset
+from floecast.simulation_config import simulation_config
+
+SHORT = ("preset=arctic100", "rheology=free_drift", "thermodynamics=zero_layer", "transport=upwind")
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def config():
+    return simulation_config(None, [*SHORT, "spin_up_years=0", "block_days=73"])
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    return simulate(config, out=tmp_path_factory.mktemp("whole") / "run")
+
+
+def contents(folder):
+    with read_dataset(folder.file("archive.zarr")) as archive:
+        return archive.load()
+
+
+def test_what_an_archive_holds(whole):
+    archive = contents(whole)
+    assert archive.sizes["time"] == 1460
+    assert archive.time.values[-1] == np.datetime64("2031-01-01T00:00:00")
+    for name in ("concentration", "ice_volume", "snow_volume", "u", "v", "damage", "age"):
+        assert archive[name].dims == ("time", *archive[name].dims[1:])
+    for name in WEATHER:
+        assert np.isfinite(archive[name].isel(time=100).values).any()
+    assert archive["concentration"].max() <= 1.0
+
+
+def test_killed_and_called_again(config, whole, tmp_path, monkeypatch):
+    out, calls = tmp_path / "run", []
+    save = module.save_checkpoint
+
+    def dying(path, tree, **options):
+        calls.append(path)
+        if len(calls) in (2, 5):  # after the archive has its block, before the restart file
+            raise Killed
+        save(path, tree, **options)
+
+    monkeypatch.setattr(module, "save_checkpoint", dying)
+    for _ in range(2):
+        with pytest.raises(Killed):
+            simulate(config, out=out)
+    again = simulate(config, out=out)
+    xr.testing.assert_identical(contents(again), contents(whole))
+    for name in ("spin_up.npz", "restart.npz", "monthly_states.npz"):
+        with np.load(again.file(name)) as one, np.load(whole.file(name)) as other:
+            assert all(np.array_equal(one[key], other[key]) for key in one.files)
+
+
+def test_splits_have_their_own_weather():
+    other = simulation_config(
+        None, [*SHORT, "spin_up_years=0", "block_days=73", "split=validation"]
+    )
+    first, second = (
+        module._Run(config).weather.pressure(0)
+        for config in (simulation_config(None, SHORT), other)
+    )
+    assert np.corrcoef(np.ravel(first), np.ravel(second))[0, 1] < 0.95
+
+
+def test_another_configuration_is_refused(whole):
+    folder = whole.path
+    before = (folder / "manifest.json").read_bytes()
+    with pytest.raises(InputError, match="another configuration"):
+        simulate(simulation_config(None, [*SHORT, "seed=3"]), out=folder)
+    assert (folder / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("wrong", ["years=0", "preset=arctic7", "split=all", "nonsense=1"])
+def test_bad_values_are_refused(wrong):
+    with pytest.raises(InputError, match=wrong.partition("=")[0]):
+        simulation_config(None, [wrong])
+
+
+def test_done_is_not_done_again(config, whole):
+    copy = whole.path.parent / "copy"
+    shutil.copytree(whole.path, copy)
+    changed = (copy / "archive.zarr" / "zarr.json").stat().st_mtime_ns
+    simulate(config, out=copy)
+    assert (copy / "archive.zarr" / "zarr.json").stat().st_mtime_ns == changed

@@ -259,6 +259,22 @@ def doctor(as_json: Json = False):
 
 
 @app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="simulator, winton, mevp_box or cyclone.")],
+    spacing_km: Annotated[
+        int | None, typer.Option(help="Side of a cell of the cyclone case: 8, 4 or 2.")
+    ] = None,
+    as_json: Json = False,
+):
+    """Measure speed, or repeat a case of the literature, beside reference numbers."""
+    from floecast.bench import bench as run
+    from floecast.bench import table
+
+    told = run(name, **({} if spacing_km is None else {"spacing_km": spacing_km}))
+    _finish(told, as_json, table(told))
+
+
+@app.command()
 def cite():
     """Print how to cite floecast."""
     from importlib import metadata

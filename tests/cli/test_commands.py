@@ -50,6 +50,7 @@ def test_help_lists_the_commands(floecast):
         "report",
         "observe",
         "config",
+        "bench",
         "doctor",
         "cite",
     ):

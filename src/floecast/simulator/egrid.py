@@ -145,7 +145,9 @@ class EGrid(eqx.Module):
             mask_u=mask(grid.mask_u),
             mask_v=mask(grid.mask_v),
             mask_f=frame.flatten(count > 0, False),
-            shear_factor=frame.flatten(jnp.where(count == 4, 1.0, 2.0) * (count > 0)),
+            shear_factor=frame.flatten(
+                (jnp.where(count == 4, 1.0, 2.0) * (count > 0)).astype(dtype)
+            ),
             wet_share=frame.flatten(jnp.where(count > 0, 1.0 / jnp.maximum(count, 1.0), 0.0)),
         )
 

@@ -7,7 +7,7 @@ from floecast.core.calendar import to_seconds
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.state import check_state
-from floecast.simulator.restart_states import restart_states, save_states
+from floecast.simulator.restart_states import restart_state, restart_states, save_states
 
 from .conftest import random_state
 
@@ -38,3 +38,16 @@ def test_states_of_another_grid_are_refused(tmp_path, arctic100):
     save_states(tmp_path / "states.npz", [0], fields, arctic100)
     with pytest.raises(InputError, match="the grid"):
         restart_states(Grid.preset("arctic50"), tmp_path / "states.npz")
+
+
+@pytest.mark.parametrize("month", [3, 9])
+def test_shipped_states_are_of_their_season(arctic100, month):
+    extent = []
+    for number in range(5):
+        state = restart_state(arctic100, month, number)
+        check_state(state, arctic100)
+        extent.append(np.sum((state.concentration > 0.15) * arctic100.area) / 1e12)
+    low, high = {3: (12.0, 15.5), 9: (4.0, 7.0)}[month]
+    assert low < min(extent) and max(extent) < high
+    with pytest.raises(InputError, match="counted from 0"):
+        restart_state(arctic100, month, 7)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array, Float
+
+from .materialised import materialised
 
 TINY = 1e-20
 """Keeps quotients of forces finite where there is no ice."""
@@ -137,23 +138,6 @@ def advance(fields, rheology, egrid, grounds, pushes, count, nudging):
     return fields, tuple(component / count for component in total)
 
 
-def _materialised(stage):
-    """The stage with its results stored in memory, so that nothing computes them again.
-
-    XLA for CPUs otherwise repeats a stage for each neighbour at which the next one reads it, which
-    takes three times as long. On other devices the stage is left to the compiler.
-    """
-    if jax.default_backend() != "cpu":
-        return stage
-    compiled = jax.jit(stage)
-
-    def call(*arguments):
-        with set_xla_metadata(inlineable="false"):
-            return compiled(*arguments)
-
-    return call
-
-
 def _substep(fields, rheology, egrid, grounds, pushes, nudging, odd):
     """One substep; the vectors come back three strides shorter at both ends."""
     frame = egrid.frame
@@ -172,10 +156,10 @@ def _substep(fields, rheology, egrid, grounds, pushes, nudging, odd):
             _predict(*at_f, strain_f, cut(grounds[1]), rheology),
         )
 
-    stress_t, stress_f = _materialised(predict)(fields)
+    stress_t, stress_f = materialised(predict)(fields)
 
     margin = margin + frame.stride
-    stress_t, stress_f = _materialised(
+    stress_t, stress_f = materialised(
         lambda stress_t, stress_f: _nudge(stress_t, stress_f, egrid, nudging, margin, odd)
     )(stress_t, stress_f)
     stress_t, stress_f, intact = cut((stress_t, stress_f, fields[2:4]))
@@ -208,7 +192,7 @@ def _predict(stress, intact, strain, ground, rheology):
         time = jnp.maximum(relaxation * intact ** (rheology.damage_exponent - 1), 1.0)
         return time / (time + 1.0 - held)
 
-    part = _materialised(kept)(stress, intact, ground.relaxation, ground.resistance)
+    part = materialised(kept)(stress, intact, ground.relaxation, ground.resistance)
     load = part * ground.stiffness * intact
     nu = rheology.poisson_ratio
     moduli = (1.0 / (1.0 - nu), 1.0 / (1.0 + nu), 0.5 / (1.0 + nu))
@@ -262,8 +246,8 @@ def _crack(stress, intact, ground, rheology):
         left = jnp.clip(intact * part, rheology.least_intact, 1.0)
         return reduced, jnp.where(firm > 0, left, 1.0)
 
-    part = _materialised(kept)(stress, intact, ground.cohesion, ground.strength, ground.crossing)
-    return _materialised(apply)(stress, intact, part, ground.firm)
+    part = materialised(kept)(stress, intact, ground.cohesion, ground.strength, ground.crossing)
+    return materialised(apply)(stress, intact, part, ground.firm)
 
 
 def _accelerate(velocity, force, push, x_first):
@@ -277,14 +261,14 @@ def _accelerate(velocity, force, push, x_first):
         return total / (push.inertia + drag + TINY)
 
     def along_x(x, y):
-        return _materialised(
+        return materialised(
             lambda x, y, force, push: solve(
                 x, y, force, push.x, push.current_x, push.current_y, 1.0, push
             )
         )(x, y, force[0], push)
 
     def along_y(x, y):
-        return _materialised(
+        return materialised(
             lambda x, y, force, push: solve(
                 y, x, force, push.y, push.current_y, push.current_x, -1.0, push
             )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .advection import LEAST_AMOUNT, AbstractScheme, outgoing, pad, ratio_of
+from .materialised import materialised
 
 
 class WENO(AbstractScheme):
@@ -135,14 +136,16 @@ def _forward(amounts, contents, defaults, flow, faces, base):
     usual, rise = [], []  # at the faces: the donor's value, and what WENO adds to it
     for axis, donor in enumerate((flow.donor_x, flow.donor_y)):
         values = faces.values(wide, axis)
-        rise.append(_weno(values, faces.stencil)[..., 1:-1, 1:-1])
+        rise.append(
+            materialised(lambda values: _weno(values, faces.stencil))(values)[..., 1:-1, 1:-1]
+        )
         usual.append(donor(donors))
 
     def cut(first, last):
         return [u[first:last] for u in usual], [r[first:last] for r in rise]
 
     count = len(amounts)
-    lead = _positive(amounts[:1], *cut(0, 1), flow)
+    lead = materialised(_positive)(amounts[:1], *cut(0, 1), flow)
     nothing = jnp.zeros_like(amounts[1:])
     others = _follow(amounts[1:], nothing, *cut(1, count), amounts[:1], lead, flow, faces)
     amounts_there = [jnp.concatenate(pair) for pair in zip(lead, others, strict=True)]

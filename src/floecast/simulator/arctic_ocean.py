@@ -14,10 +14,8 @@ from floecast.core.grid import EARTH_ROTATION
 from floecast.core.operators import u_to_t, v_to_t
 from floecast.core.projection import EPSG_3413
 
-GRAVITY = 9.81
-"""[m/s2]"""
-FREEZING_POINT = 271.35
-"""Of sea water of salinity 33 [K]."""
+from .constants import FREEZING_POINT, GRAVITY
+
 CORIOLIS = 2 * EARTH_ROTATION * np.sin(np.radians(78.0))
 """Coriolis parameter of the sea level [1/s]; within 3 % of the local one north of 71 degrees."""
 COASTAL_WIDTH = 80e3

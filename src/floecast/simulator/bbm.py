@@ -14,11 +14,11 @@ from floecast.core.errors import InputError
 from .advection import Mesh, limit_speed
 from .bbm_fields import BrittleMemory, Force, around, corner_mesh, from_vectors, to_vectors
 from .bbm_kernel import Ground, advance
+from .constants import FREEZING_POINT, GRAVITY
 from .egrid import EGrid
 from .interfaces import AbstractRheology, parameter
 from .momentum import (
     AIR_DENSITY,
-    GRAVITY,
     WATER_DENSITY,
     drag_stress,
     face_means,
@@ -35,8 +35,6 @@ STEP_PER_SIDE = 0.072
 """Seconds of the longest step of wind, transport and healing for each metre of a cell's side."""
 REST_TEMPERATURE_DIFFERENCE = 23.2
 """Between the bottom and the top of the ice where the forcing has no air temperature [K]."""
-FREEZING_POINT = 271.35
-"""Of sea water [K]."""
 
 
 class BBM(AbstractRheology):

@@ -6,6 +6,10 @@ SNOW_DENSITY = 330.0
 """[kg/m3]"""
 WATER_DENSITY = 1025.0
 """Of sea water [kg/m3]."""
+GRAVITY = 9.81
+"""[m/s2]"""
+FREEZING_POINT = 271.35
+"""Of sea water of salinity 33 [K]."""
 LATENT_HEAT = 333550.0
 """Of fusion [J/kg]."""
 VAPORISATION_HEAT = 2.501e6

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .advection import MAX_SPEED
+from .constants import GRAVITY, ICE_DENSITY, SNOW_DENSITY
 from .interfaces import AbstractRheology, cast, parameter
 from .strain import (
     Metric,
@@ -25,10 +26,7 @@ from .strain import (
     sum_to_corners,
     walls,
 )
-from .thermodynamics import ICE_DENSITY, SNOW_DENSITY
 
-GRAVITY = 9.80665
-"""[m/s2]"""
 LEAST_MASS, LEAST_CONCENTRATION = 1.0, 1e-3
 """Mass per area [kg/m2] and concentration below which inertia and water drag diminish no more."""
 LONGEST_STEP = 3600.0

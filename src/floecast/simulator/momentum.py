@@ -7,9 +7,7 @@ from floecast.core.operators import east, gradient, north, south, t_to_u, t_to_v
 AIR_DENSITY = 1.3
 """[kg/m3]"""
 WATER_DENSITY = 1026.0
-"""Of sea water [kg/m3]."""
-GRAVITY = 9.81
-"""[m/s2]"""
+"""Of sea water, as in the published cases of dynamics [kg/m3]."""
 
 
 def drag_stress(u, v, density, coefficient):

@@ -22,6 +22,36 @@ OCEAN = ("current_u", "current_v", "sea_surface_height", "ocean_temperature")
 FIELDS = WEATHER + OCEAN
 
 
+class Aloft(eqx.Module):
+    """The large-scale air above each cell, which a boundary layer lies under.
+
+    Parameters
+    ----------
+    height : (level,) array
+        Above the surface, ascending [m].
+    geostrophic_u, geostrophic_v : (time, level, y, x) array
+        Wind in balance with the pressure, along the grid's axes [m/s].
+    wind_u, wind_v : (time, level, y, x) array
+        Wind of the large scale along the grid's axes [m/s].
+    potential_temperature : (time, level, y, x) array
+        Relative to the surface pressure [K].
+    humidity : (time, level, y, x) array
+        Specific [1].
+    """
+
+    height: Float[Array, " level"]
+    geostrophic_u: Float[Array, "time level y x"]
+    geostrophic_v: Float[Array, "time level y x"]
+    wind_u: Float[Array, "time level y x"]
+    wind_v: Float[Array, "time level y x"]
+    potential_temperature: Float[Array, "time level y x"]
+    humidity: Float[Array, "time level y x"]
+
+    def profiles(self):
+        """The fields by name, without the heights."""
+        return {name: field for name, field in vars(self).items() if name != "height"}
+
+
 class Forcing(eqx.Module):
     """Fields along time at T points; those a source does not have are None.
 
@@ -45,6 +75,8 @@ class Forcing(eqx.Module):
         [m].
     ocean_temperature : (time, y, x) array, optional
         To which the mixed layer is drawn [K].
+    aloft : Aloft, optional
+        What a boundary layer needs.
     """
 
     time: Int[Array, " time"]
@@ -59,6 +91,7 @@ class Forcing(eqx.Module):
     current_v: Float[Array, "time y x"] | None = None
     sea_surface_height: Float[Array, "time y x"] | None = None
     ocean_temperature: Float[Array, "time y x"] | None = None
+    aloft: Aloft | None = None
 
     @property
     def start(self):
@@ -91,14 +124,14 @@ class Forcing(eqx.Module):
             after = jnp.clip(jnp.searchsorted(time, wanted), 1, time.shape[0] - 1)
             before = after - 1
         span = jnp.maximum(time[after] - time[before], 1)
-        fraction = jnp.clip((wanted - time[before]) / span, 0.0, 1.0)[:, None, None]
+        fraction = jnp.clip((wanted - time[before]) / span, 0.0, 1.0)
 
         def sample(field):
             field = jnp.asarray(field)
-            weight = fraction.astype(field.dtype)
+            weight = fraction.astype(field.dtype).reshape(-1, *[1] * (field.ndim - 1))
             return (1 - weight) * field[before] + weight * field[after]
 
-        return Forcing(wanted, **{name: sample(field) for name, field in self.fields().items()})
+        return self._mapped(sample, wanted)
 
     def middle(self):
         """Mean of the fields over the times given, ``(y, x)`` each, by name."""
@@ -106,7 +139,16 @@ class Forcing(eqx.Module):
 
     def with_absent(self, fields):
         """The same with fields that it lacks, ``(time, y, x)`` by name; others are left aside."""
-        return Forcing(self.time, **(fields | self.fields()))
+        return Forcing(self.time, **(fields | self.fields()), aloft=self.aloft)
+
+    def _mapped(self, function, time):
+        """Forcing at other times, each field turned by a function."""
+        aloft = self.aloft
+        if aloft is not None:
+            profiles = {name: function(field) for name, field in aloft.profiles().items()}
+            aloft = Aloft(jnp.asarray(aloft.height), **profiles)
+        fields = {name: function(field) for name, field in self.fields().items()}
+        return Forcing(time, **fields, aloft=aloft)
 
     def fields(self):
         """The fields that are there, by name."""
@@ -134,9 +176,9 @@ class FilledForcing(eqx.Module):
 
     def between(self, start, end):
         """Fields at the two ends of a step; see `Forcing.between`."""
-        fields = self.otherwise.between(start, end).fields()
-        known = self.known.between(start, end)
-        return Forcing(known.time, **fields | known.fields())
+        otherwise, known = self.otherwise.between(start, end), self.known.between(start, end)
+        aloft = otherwise.aloft if known.aloft is None else known.aloft
+        return Forcing(known.time, **otherwise.fields() | known.fields(), aloft=aloft)
 
 
 def check_forcing(forcing, grid, start, end, needed):

@@ -1,4 +1,4 @@
-"""What lies under the air, a mosaic of ice and open water, and how well air and surface exchange."""
+"""What lies under the air, a mosaic of ice and water, and how well air and surface exchange."""
 
 import abc
 

@@ -77,6 +77,8 @@ class Forcing(eqx.Module):
         To which the mixed layer is drawn [K].
     aloft : Aloft, optional
         What a boundary layer needs.
+    contact : Contact, optional
+        What a boundary layer does to the surface, held over all times; leaves ``(y, x)``.
     """
 
     time: Int[Array, " time"]
@@ -92,6 +94,7 @@ class Forcing(eqx.Module):
     sea_surface_height: Float[Array, "time y x"] | None = None
     ocean_temperature: Float[Array, "time y x"] | None = None
     aloft: Aloft | None = None
+    contact: eqx.Module | None = None
 
     @property
     def start(self):
@@ -139,7 +142,8 @@ class Forcing(eqx.Module):
 
     def with_absent(self, fields):
         """The same with fields that it lacks, ``(time, y, x)`` by name; others are left aside."""
-        return Forcing(self.time, **(fields | self.fields()), aloft=self.aloft)
+        known = fields | self.fields()
+        return Forcing(self.time, **known, aloft=self.aloft, contact=self.contact)
 
     def _mapped(self, function, time):
         """Forcing at other times, each field turned by a function."""
@@ -148,7 +152,7 @@ class Forcing(eqx.Module):
             profiles = {name: function(field) for name, field in aloft.profiles().items()}
             aloft = Aloft(jnp.asarray(aloft.height), **profiles)
         fields = {name: function(field) for name, field in self.fields().items()}
-        return Forcing(time, **fields, aloft=aloft)
+        return Forcing(time, **fields, aloft=aloft, contact=self.contact)
 
     def fields(self):
         """The fields that are there, by name."""
@@ -201,6 +205,9 @@ def check_forcing(forcing, grid, start, end, needed):
     """
     time = np.asarray(forcing.time)
     fields = forcing.fields()
+    if "aloft" in needed:
+        _check_aloft(forcing.aloft, len(time), grid)
+        needed = [name for name in needed if name != "aloft"]
     absent = [name for name in needed if name not in fields]
     if absent:
         raise InputError(f"the forcing lacks {', '.join(absent)}; it holds {', '.join(fields)}")
@@ -223,4 +230,25 @@ def check_forcing(forcing, grid, start, end, needed):
                 f"{name} is {field[when, row, column]:g} {variable.unit} at {iso(time[when])}, "
                 f"cell ({row}, {column}), and bad at {len(bad)} places; expected a finite value "
                 f"in [{variable.lower:g}, {variable.upper:g}]"
+            )
+
+
+def _check_aloft(aloft, times, grid):
+    """Refuse air aloft that cannot drive a boundary layer; see `check_forcing`."""
+    if aloft is None:
+        raise InputError("the forcing lacks `aloft`, the air above, which a boundary layer needs")
+    height = np.asarray(aloft.height)
+    if np.any(np.diff(height) <= 0) or height[0] < 0:
+        raise InputError("the heights of the air aloft must ascend from 0 m or more")
+    expected = (times, len(height), *grid.shape)
+    for name, field in aloft.profiles().items():
+        field = np.asarray(field)
+        if field.shape != expected:
+            raise InputError(f"{name} aloft has shape {field.shape}, expected {expected}")
+        bad = np.argwhere(~np.isfinite(field) & grid.mask_t)
+        if len(bad):
+            when, level, row, column = (int(i) for i in bad[0])
+            raise InputError(
+                f"{name} aloft is {field[when, level, row, column]} at {height[level]:g} m, "
+                f"time number {when}, cell ({row}, {column}), and bad at {len(bad)} places"
             )

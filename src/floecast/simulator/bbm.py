@@ -18,9 +18,8 @@ from .constants import FREEZING_POINT, GRAVITY
 from .egrid import EGrid
 from .interfaces import AbstractRheology, parameter
 from .momentum import (
-    AIR_DENSITY,
     WATER_DENSITY,
-    drag_stress,
+    air_stress,
     face_means,
     gradient_at_faces,
     mass_per_area,
@@ -71,7 +70,7 @@ class BBM(AbstractRheology):
     cross_nudging : float
         How far the two C grids are drawn together in a step.
     air_drag, water_drag : float
-        Drag coefficients [1].
+        Drag coefficients [1]; under a boundary layer that of the air is not used.
     ice_density, snow_density : float
         [kg/m3]
     substeps : int or None
@@ -169,9 +168,7 @@ class BBM(AbstractRheology):
     def advance(self, state, forcing, grid, dt, substeps):
         """See `AbstractRheology.advance`; damage heals and grows but is not carried here."""
         weather = forcing.middle()
-        wind_at_u, wind_at_v = vector_at_faces(weather["wind_u"], weather["wind_v"], grid)
-        stress_u = drag_stress(*wind_at_u, AIR_DENSITY, self.air_drag)
-        stress_v = drag_stress(*wind_at_v, AIR_DENSITY, self.air_drag)
+        stress_u, stress_v = air_stress(forcing, self.air_drag, grid)
         if "current_u" in weather:
             current_u, current_v = vector_at_faces(weather["current_u"], weather["current_v"], grid)
         else:

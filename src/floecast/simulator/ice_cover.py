@@ -88,17 +88,23 @@ def read_weather(forcing, grid):
     Returns
     -------
     dict of (y, x) array
-        `climatological_snowfall` stands in for snowfall that the forcing does not have.
+        `climatological_snowfall` stands in for snowfall that the forcing does not have. Under a
+        boundary layer its `Contact` is there too.
     """
     weather = forcing.middle()
     if "snowfall" not in weather:
         air = weather["air_temperature"]
         rate = climatological_snowfall(forcing.time[0]).astype(air.dtype)
         weather["snowfall"] = jnp.full_like(air, rate)
-    return {
+    weather = {
         name: jnp.where(grid.mask_t, field, _ON_LAND.get(name, 0.0))
         for name, field in weather.items()
     }
+    if forcing.contact is not None:
+        weather["contact"] = jax.tree.map(
+            lambda leaf: jnp.where(grid.mask_t, leaf, 0.0), forcing.contact
+        )
+    return weather
 
 
 def squared_drift(state, weather, grid):

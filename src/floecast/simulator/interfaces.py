@@ -7,6 +7,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .constants import FREEZING_POINT, MELTING_POINT
+
 
 class AbstractRheology(eqx.Module):
     """How fast the ice moves.
@@ -104,6 +106,24 @@ class AbstractThermodynamics(eqx.Module):
             Forcing fields ``(y, x)`` by name at that time; may be empty.
         grid : Grid
         """
+
+    def surface_temperatures(self, state, weather):
+        """Skin of the ice and of the water, as the air feels them.
+
+        Parameters
+        ----------
+        state : SimulatorState
+        weather : dict of (y, x) array
+            Forcing fields by name.
+
+        Returns
+        -------
+        ice, water : (y, x) array
+            [K]. For a thermodynamics that knows of none the ice is as warm as the 2 m air of the
+            forcing, at most at melting, and the water is freezing.
+        """
+        water = jnp.full_like(state.concentration, FREEZING_POINT)
+        return jnp.minimum(weather.get("air_temperature", water), MELTING_POINT), water
 
     @abc.abstractmethod
     def contents(self, state):

@@ -151,7 +151,8 @@ class MEVP(AbstractRheology):
 
     def advance(self, state, forcing, grid, dt, substeps):
         """See `AbstractRheology.advance`; moves the velocity and the stress of the ice."""
-        this, grid, fields = cast((self, grid, forcing.middle()), state.ice_volume.dtype)
+        fields = forcing.middle() | {"contact": forcing.contact}
+        this, grid, fields = cast((self, grid, fields), state.ice_volume.dtype)
         metric = Metric.of(grid)
         forces = _Forces.of(this, state, fields, grid, metric, dt)
         u = jnp.where(metric.open_u, state.u[:, :-1], 0.0)
@@ -237,10 +238,14 @@ class _Forces(eqx.Module):
             field = fields.get(name)
             return jnp.zeros_like(state.ice_volume) if field is None else jnp.where(sea, field, 0.0)
 
-        wind_u, wind_v = at_sea("wind_u"), at_sea("wind_v")
-        stress = (
-            mevp.air_density * mevp.air_drag * jnp.sqrt(wind_u**2 + wind_v**2 + _LEAST_SPEED**2)
-        )
+        if fields["contact"] is None:
+            wind_u, wind_v = at_sea("wind_u"), at_sea("wind_v")
+            speed = jnp.sqrt(wind_u**2 + wind_v**2 + _LEAST_SPEED**2)
+            pull = mevp.air_density * mevp.air_drag * speed
+            stress_u, stress_v = pull * wind_u, pull * wind_v
+        else:
+            stress_u = jnp.where(sea, fields["contact"].stress_ice_u, 0.0)
+            stress_v = jnp.where(sea, fields["contact"].stress_ice_v, 0.0)
         height, current_u, current_v = map(at_sea, ("sea_surface_height", "current_u", "current_v"))
         area_fraction = jnp.where(sea, state.concentration, 0.0)
         volume = jnp.where(sea, state.ice_volume, 0.0)
@@ -249,12 +254,12 @@ class _Forces(eqx.Module):
         )
         angle = jnp.radians(mevp.turning_angle)
 
-        def face(mean, difference, dx, wind, current, is_open):
+        def face(mean, difference, dx, stress, current, is_open):
             m, a = mean(mass), mean(area_fraction)
             tilt = GRAVITY * m * difference(height) / dx
             drag = mevp.water_density * mevp.water_drag * jnp.maximum(a, LEAST_CONCENTRATION)
             return _FaceForces(
-                fixed=a * mean(stress * wind) - tilt,
+                fixed=a * mean(stress) - tilt,
                 drag=drag,
                 cosine=jnp.cos(angle),
                 response=dt / jnp.maximum(m, LEAST_MASS),
@@ -264,8 +269,8 @@ class _Forces(eqx.Module):
             )
 
         return cls(
-            u=face(mean_x, across_x, inner(metric.dx_u), wind_u, current_u, metric.open_u),
-            v=face(mean_y, across_y, inner(metric.dx_v), wind_v, current_v, metric.open_v),
+            u=face(mean_x, across_x, inner(metric.dx_u), stress_u, current_u, metric.open_u),
+            v=face(mean_y, across_y, inner(metric.dx_v), stress_v, current_v, metric.open_v),
             current_u=current_u,
             current_v=current_v,
             strength=mevp.ice_strength

@@ -6,16 +6,19 @@ from math import ceil
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
+from floecast.atmosphere.boundary_layer import BoundaryLayer
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.operators import east, north
 
 from .advection import AbstractScheme, Mesh, Upwind, count_substeps, limit_speed
+from .coupling import SUPPLIED, advance_column, start_column
 from .drifters import drift
 from .free_drift import FreeDrift
 from .guard import check_input
-from .interfaces import AbstractRheology, AbstractThermodynamics, cast
+from .interfaces import AbstractRheology, AbstractThermodynamics, cast, parameter
 from .state import SimulatorState, complete
 from .thermodynamics import SimpleFreezing
 from .transport import transport
@@ -33,6 +36,12 @@ class Simulator(eqx.Module):
         `SimpleFreezing()` if left out.
     scheme : AbstractScheme, optional
         Transport; `Upwind()` if left out.
+    boundary_layer : BoundaryLayer, optional
+        Column of air over each cell, which feels the ice and gives it stress and heat; the forcing
+        then has to hold `aloft`. The 10 m wind, 2 m temperature and humidity of the forcing act by
+        bulk formulas if left out.
+    ice_roughness : float
+        Of level ice, as the boundary layer feels it [m].
     ocean : optional
         Anything with ``between(start, end)``, such as `ArcticOcean`: what the forcing lacks of
         currents, sea-surface height and ocean temperature. Still water if left out.
@@ -46,8 +55,10 @@ class Simulator(eqx.Module):
 
     Notes
     -----
-    A step is divided into equal inner steps that the rheology admits. Each moves the ice
-    (rheology), carries it (transport, sub-cycled) and lets it grow and melt (thermodynamics). It
+    A step is divided into equal inner steps that the rheology admits. Each moves the air above
+    (boundary layer) and the ice (rheology), carries the ice (transport, sub-cycled) and lets it
+    grow and melt (thermodynamics). The air feels the surface as it is at the start of an inner
+    step; the ice feels the mean fluxes over it, and how they change with its temperature. It
     computes in the precision of the state's concentration. Fields keep their bounds because of how
     each part is built; nothing is clipped afterwards. In reverse mode each inner step is computed
     again from its first state, and only these states are kept.
@@ -57,6 +68,8 @@ class Simulator(eqx.Module):
     rheology: AbstractRheology
     thermodynamics: AbstractThermodynamics
     scheme: AbstractScheme
+    boundary_layer: BoundaryLayer | None
+    ice_roughness: Float[Array, ""]
     ocean: eqx.Module | None
     dt: int = eqx.field(static=True)
     inner_steps: int = eqx.field(static=True)
@@ -64,7 +77,16 @@ class Simulator(eqx.Module):
     transport_substeps: int = eqx.field(static=True)
 
     def __init__(
-        self, grid, *, rheology=None, thermodynamics=None, scheme=None, ocean=None, dt=21600
+        self,
+        grid,
+        *,
+        rheology=None,
+        thermodynamics=None,
+        scheme=None,
+        boundary_layer=None,
+        ice_roughness=6.9e-4,
+        ocean=None,
+        dt=21600,
     ):
         if dt != int(dt) or dt < 1:
             raise InputError(f"dt must be a positive whole number of seconds, not {dt}")
@@ -72,6 +94,8 @@ class Simulator(eqx.Module):
         self.rheology = FreeDrift() if rheology is None else rheology
         self.thermodynamics = SimpleFreezing() if thermodynamics is None else thermodynamics
         self.scheme = Upwind() if scheme is None else scheme
+        self.boundary_layer = boundary_layer
+        self.ice_roughness = parameter(ice_roughness)
         self.ocean = ocean
         self.dt = int(dt)
         self.inner_steps = max(1, ceil(self.dt / self.rheology.longest_step(grid)))
@@ -86,7 +110,10 @@ class Simulator(eqx.Module):
     @property
     def needs(self):
         """Names of the forcing fields that a step reads."""
-        return tuple(dict.fromkeys(self.rheology.needs + self.thermodynamics.needs))
+        needs = dict.fromkeys(self.rheology.needs + self.thermodynamics.needs)
+        if self.boundary_layer is None:
+            return tuple(needs)
+        return (*(name for name in needs if name not in SUPPLIED), "aloft")
 
     def start(self, state, forcing=None, *, drifters=None):
         """The state that `step` works on.
@@ -113,10 +140,14 @@ class Simulator(eqx.Module):
             fields = {name: field[0] for name, field in forcing.fields().items()}
         rheology = self.rheology.memory(state, self.grid)
         thermodynamics = self.thermodynamics.memory(state, fields, self.grid)
-        if rheology is None and thermodynamics is None and drifters is None:
+        remembered = rheology, thermodynamics, drifters, self.boundary_layer
+        if all(part is None for part in remembered):
             return state
         state = complete(state, drifters)
-        return replace(state, rheology=rheology, thermodynamics=thermodynamics)
+        state = replace(state, rheology=rheology, thermodynamics=thermodynamics)
+        if self.boundary_layer is None:
+            return state
+        return replace(state, boundary_layer=start_column(self, state, forcing))
 
     def check(self, state, forcing, start, end):
         """Refuse what cannot be stepped, with an InputError; see `guard.check_input`."""
@@ -139,28 +170,27 @@ class Simulator(eqx.Module):
         state
             Of the same kind.
         """
-        parts, forcing = cast(
-            ((self.rheology, self.thermodynamics, self.grid, self.scheme, self.ocean), forcing),
-            state.concentration.dtype,
-        )
+        model, forcing = cast((self, forcing), state.concentration.dtype)
         begin, inner = forcing.time[0], self.inner_dt
         if self.inner_steps == 1:
-            return self._inner_step(state, forcing, parts)
+            return model._inner_step(state, forcing)
 
         @jax.checkpoint
         def advance(state, number):
             # Whole seconds, as everywhere; the remainder of an odd division is below one.
             first = begin + jnp.floor(number * inner).astype(begin.dtype)
             last = begin + jnp.floor((number + 1) * inner).astype(begin.dtype)
-            return self._inner_step(state, forcing.between(first, last), parts), None
+            return model._inner_step(state, forcing.between(first, last)), None
 
         return jax.lax.scan(advance, state, jnp.arange(self.inner_steps))[0]
 
-    def _inner_step(self, state, forcing, parts):
-        rheology, thermodynamics, grid, scheme, ocean = parts
-        dt, mesh = self.inner_dt, Mesh.of(grid)
-        if ocean is not None:
-            forcing = forcing.with_absent(ocean.between(*forcing.time))
+    def _inner_step(self, state, forcing):
+        rheology, thermodynamics, scheme = self.rheology, self.thermodynamics, self.scheme
+        grid, dt, mesh = self.grid, self.inner_dt, Mesh.of(self.grid)
+        if self.ocean is not None:
+            forcing = forcing.with_absent(self.ocean.between(*forcing.time))
+        if self.boundary_layer is not None:
+            state, forcing = advance_column(self, state, forcing)
         before = rheology.advance(state, forcing, grid, dt, self.rheology_substeps)
         before = replace(before, u=limit_speed(before.u), v=limit_speed(before.v))
         contents = thermodynamics.contents(before)

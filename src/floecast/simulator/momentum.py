@@ -31,6 +31,32 @@ def drag_stress(u, v, density, coefficient):
     return pull * u, pull * v
 
 
+def air_stress(forcing, coefficient, grid):
+    """Stress of the air on ice at both kinds of faces.
+
+    Parameters
+    ----------
+    forcing : Forcing
+        What a boundary layer found is taken; else the quadratic law with the 10 m wind.
+    coefficient : float
+        Drag coefficient of that law [1].
+    grid : Grid
+
+    Returns
+    -------
+    at_u, at_v : tuple of (y, x) array
+        Components x and y [N/m2].
+    """
+    if forcing.contact is not None:
+        return vector_at_faces(forcing.contact.stress_ice_u, forcing.contact.stress_ice_v, grid)
+    weather = forcing.middle()
+    wind_at_u, wind_at_v = vector_at_faces(weather["wind_u"], weather["wind_v"], grid)
+    return (
+        drag_stress(*wind_at_u, AIR_DENSITY, coefficient),
+        drag_stress(*wind_at_v, AIR_DENSITY, coefficient),
+    )
+
+
 def vector_at_faces(x, y, grid):
     """A vector known at T points, both components at both kinds of faces.
 

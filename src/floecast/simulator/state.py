@@ -23,6 +23,8 @@ class SimulatorState(eqx.Module):
         What the rheology remembers, such as stress; None if nothing.
     thermodynamics : pytree
         What the thermodynamics remembers, such as temperatures; None if nothing.
+    boundary_layer : pytree
+        Column of air over each cell; None without a boundary layer.
     drifters : (..., drifter, 2) array or None
         Positions x, y of points that move with the ice, on the projected plane [m].
     """
@@ -36,6 +38,7 @@ class SimulatorState(eqx.Module):
     age: Float[Array, "*member y x"]
     rheology: PyTree = None
     thermodynamics: PyTree = None
+    boundary_layer: PyTree = None
     drifters: Float[Array, "*member drifter 2"] | None = None
 
     @property

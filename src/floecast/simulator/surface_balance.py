@@ -104,7 +104,8 @@ class SurfaceBalance(eqx.Module):
         Parameters
         ----------
         weather : dict of array
-            wind_u, wind_v [m/s], air_temperature [K], humidity [1], shortwave, longwave [W/m2].
+            wind_u, wind_v [m/s], air_temperature [K], humidity [1], shortwave, longwave [W/m2];
+            `contact`, if a boundary layer has found the turbulent fluxes at this temperature.
         temperature : array
             Of the surface [C].
         thickness, snow_depth : array
@@ -122,7 +123,7 @@ class SurfaceBalance(eqx.Module):
             temperature,
             absorbed - penetrating,
             penetrating,
-            (self.ice_transfer, self.ice_emissivity, SUBLIMATION_HEAT, _OVER_ICE),
+            (self.ice_transfer, self.ice_emissivity, SUBLIMATION_HEAT, _OVER_ICE, _felt_by_ice),
         )
 
     def over_water(self, weather, temperature):
@@ -145,7 +146,13 @@ class SurfaceBalance(eqx.Module):
             temperature,
             (1.0 - self.water_albedo) * weather["shortwave"],
             jnp.zeros_like(temperature),
-            (self.water_transfer, self.water_emissivity, VAPORISATION_HEAT, _OVER_SEA),
+            (
+                self.water_transfer,
+                self.water_emissivity,
+                VAPORISATION_HEAT,
+                _OVER_SEA,
+                _felt_by_water,
+            ),
         )
 
     def ice_albedo(self, temperature, thickness, snow_depth):
@@ -175,20 +182,45 @@ class SurfaceBalance(eqx.Module):
         return bare * ice + (1.0 - bare) * snow, bare
 
     def _exchange(self, weather, temperature, absorbed, penetrating, surface):
-        transfer, emissivity, vapour_heat, saturation = surface
+        transfer, emissivity, vapour_heat, saturation, felt = surface
         kelvin = temperature + MELTING_POINT
         air, humidity = weather["air_temperature"], weather["humidity"]
         wind = weather["wind_u"] ** 2 + weather["wind_v"] ** 2 + self.least_wind**2
         density = PRESSURE / (GAS_CONSTANT * air * (1.0 + 0.608 * humidity))
-        exchange = density * transfer * jnp.sqrt(wind)  # [kg/m2/s]
-
         saturated, slope = _saturation(kelvin, density, saturation)
-        vapour = exchange * (saturated - humidity)
+        if "contact" in weather:
+            sensible, vapour, for_heat, for_vapour = felt(weather["contact"])
+        else:
+            for_heat = for_vapour = density * transfer * jnp.sqrt(wind)  # [kg/m2/s]
+            sensible = for_heat * AIR_HEAT_CAPACITY * (kelvin - air)
+            vapour = for_vapour * (saturated - humidity)
         emitted = emissivity * STEFAN_BOLTZMANN * kelvin**4
-        net = exchange * AIR_HEAT_CAPACITY * (kelvin - air) + vapour_heat * vapour
+        net = sensible + vapour_heat * vapour
         net = net + emitted - emissivity * weather["longwave"] - absorbed
-        slope = exchange * (AIR_HEAT_CAPACITY + vapour_heat * slope) + 4.0 * emitted / kelvin
-        return SurfaceFlux(net, slope, penetrating, vapour)
+        slope = for_heat * AIR_HEAT_CAPACITY + for_vapour * vapour_heat * slope
+        return SurfaceFlux(net, slope + 4.0 * emitted / kelvin, penetrating, vapour)
+
+
+def _felt_by_ice(contact):
+    """Heat and vapour upward, and how either grows with the temperature and humidity of the ice."""
+    held = contact.exchange.ice
+    return (
+        contact.sensible_ice,
+        contact.vapour_ice,
+        contact.density * held.heat * contact.heat_response,
+        contact.density * held.moisture * contact.moisture_response,
+    )
+
+
+def _felt_by_water(contact):
+    """The same over open water, whose temperature is held over the step."""
+    held = contact.exchange.water
+    return (
+        contact.sensible_water,
+        contact.vapour_water,
+        contact.density * held.heat,
+        contact.density * held.moisture,
+    )
 
 
 def _melt_onset(above):

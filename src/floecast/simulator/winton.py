@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .constants import MELTING_POINT
 from .ice_cover import (
     NEEDS,
     Cover,
@@ -157,6 +158,14 @@ class Winton(AbstractThermodynamics):
             dt=dt,
             ice_conductivity=self.ice_conductivity,
             snow_conductivity=self.snow_conductivity,
+        )
+
+    def surface_temperatures(self, state, weather):
+        """See `AbstractThermodynamics.surface_temperatures`."""
+        memory = state.thermodynamics
+        return (
+            memory.surface_temperature + MELTING_POINT,
+            memory.mixed_layer_temperature + MELTING_POINT,
         )
 
     def cover(self, state):

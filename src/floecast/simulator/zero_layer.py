@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .constants import ICE_MELTING, LATENT_HEAT
+from .constants import ICE_MELTING, LATENT_HEAT, MELTING_POINT
 from .ice_cover import (
     NEEDS,
     Cover,
@@ -164,6 +164,14 @@ class ZeroLayer(AbstractThermodynamics):
             snow_melted=snow_melted,
         )
         return Column(ice + flooded, snow, surface, column.enthalpy), change
+
+    def surface_temperatures(self, state, weather):
+        """See `AbstractThermodynamics.surface_temperatures`."""
+        memory = state.thermodynamics
+        return (
+            memory.surface_temperature + MELTING_POINT,
+            memory.mixed_layer_temperature + MELTING_POINT,
+        )
 
     def cover(self, state):
         """The `Cover` of a state."""

@@ -1,0 +1,124 @@
+"""Ice under a boundary layer: what the column of air feels of the ice, and gives back to it."""
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+
+from floecast.atmosphere.forcing import Aloft
+from floecast.atmosphere.surface import Surface
+from floecast.core.errors import InputError
+from floecast.core.operators import u_to_t, v_to_t
+
+SUPPLIED = ("wind_u", "wind_v", "air_temperature", "humidity")
+"""Forcing fields that the boundary layer supplies."""
+
+
+def surface_below(simulator, state, weather, grid):
+    """Ice and water as the air feels them.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    state : SimulatorState
+    weather : dict of (y, x) array
+        Forcing fields by name; `current_u` and `current_v` where there are.
+    grid : Grid
+
+    Returns
+    -------
+    Surface
+        Leaves ``(y, x)``; open water at freezing on land, which no one reads.
+    """
+    ocean, still = jnp.asarray(grid.mask_t), jnp.zeros_like(state.concentration)
+    ice, water = simulator.thermodynamics.surface_temperatures(state, weather)
+    current = [
+        jnp.where(ocean, weather.get(name, still), 0.0) for name in ("current_u", "current_v")
+    ]
+    return Surface(
+        concentration=jnp.where(ocean, state.concentration, 0.0),
+        ice_temperature=ice,
+        water_temperature=water,
+        ice_u=u_to_t(state.u, grid),
+        ice_v=v_to_t(state.v, grid),
+        water_u=current[0],
+        water_v=current[1],
+        ice_roughness=still + simulator.ice_roughness,
+    )
+
+
+def start_column(simulator, state, forcing):
+    """Column of air over a state at the start of a run.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    state : SimulatorState
+        With the memory of the thermodynamics.
+    forcing : Forcing or None
+        Whose first time counts.
+
+    Returns
+    -------
+    ColumnState
+
+    Raises
+    ------
+    InputError
+        If the forcing says nothing of the air aloft.
+    """
+    if forcing is None or forcing.aloft is None:
+        raise InputError(
+            "the boundary layer needs the air aloft to start from: give forcing with `aloft`, such "
+            "as SyntheticWeather.draw(key, grid).with_aloft(...)"
+        )
+    grid = simulator.grid
+    weather = {name: field[0] for name, field in forcing.fields().items()}
+    surface = surface_below(simulator, state, weather, grid)
+    aloft = at_sea(_reduced(forcing.aloft, lambda field: field[0]), grid)
+    dtype = state.concentration.dtype
+    return simulator.boundary_layer.start(aloft, surface, jnp.asarray(grid.coriolis, dtype))
+
+
+def advance_column(simulator, state, forcing):
+    """Move the air over the ice, and let the forcing be what it does to the surface.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    state : SimulatorState
+    forcing : Forcing
+        At the two ends of the step, with `aloft`.
+
+    Returns
+    -------
+    state : SimulatorState
+        With the new column.
+    forcing : Forcing
+        Its 10 m wind, 2 m temperature and humidity are those of the column, and `contact` holds
+        stress and heat.
+    """
+    grid = simulator.grid
+    surface = surface_below(simulator, state, forcing.middle(), grid)
+    aloft = at_sea(_reduced(forcing.aloft, lambda field: field.mean(axis=0)), grid)
+    column, contact = simulator.boundary_layer.advance(
+        state.boundary_layer, aloft, surface, jnp.asarray(grid.coriolis), simulator.inner_dt
+    )
+    fields = {name: jnp.stack([getattr(contact, name)] * 2) for name in SUPPLIED}
+    forcing = replace(forcing, **fields, aloft=None, contact=contact)
+    return replace(state, boundary_layer=column), forcing
+
+
+def _reduced(aloft, function):
+    """The large scale without its time axis."""
+    return Aloft(aloft.height, **{n: function(field) for n, field in aloft.profiles().items()})
+
+
+def at_sea(aloft, grid):
+    """The large scale with harmless values on land, where a file may have none."""
+    ocean = jnp.asarray(grid.mask_t)
+    rest = {"potential_temperature": 260.0, "humidity": 1e-3}
+    fields = {
+        name: jnp.where(ocean, field, rest.get(name, 0.0))
+        for name, field in aloft.profiles().items()
+    }
+    return Aloft(aloft.height, **fields)

@@ -36,9 +36,7 @@ def autocorrelation(series, step, longest):
     """
     series = series - np.nanmean(series, axis=0)
     lags = np.arange(int(longest / step) + 1)
-    found = [
-        np.nanmean((series[: len(series) - lag] * np.conj(series[lag:])).real) for lag in lags
-    ]
+    found = [np.nanmean((series[: len(series) - lag] * np.conj(series[lag:])).real) for lag in lags]
     return lags * step, np.array(found) / found[0]
 
 

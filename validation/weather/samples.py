@@ -39,12 +39,15 @@ def buoys(folder):
 
 
 def station(folder):
-    """MOSAiC station: hourly means of 10 m wind, temperature [C], humidity [%], pressure [Pa]."""
+    """MOSAiC station: hourly 10 m wind, temperature [C], humidity [g/kg] and pressure [Pa]."""
     path = folder / "mosaic_202001" / "asfs50_1min_20200115_20200123.nc"
     with xr.open_dataset(path) as data:
         hourly = data.resample(time="1h").mean()
         wind = TO_10_M * (hourly.wspd_u_mean.values + 1j * hourly.wspd_v_mean.values)
-        return wind, hourly.temp.values, hourly.rh.values, 100 * hourly.atmos_pressure.values
+        celsius, pressure = hourly.temp.values, 100 * hourly.atmos_pressure.values
+    # Relative humidity is that over water.
+    vapour = hourly.rh.values * 6.112 * np.exp(17.62 * celsius / (243.12 + celsius))
+    return wind, celsius, 622.0 * vapour / (pressure - 0.378 * vapour), pressure
 
 
 def ensemble(folder, grid):
@@ -62,6 +65,16 @@ def ensemble(folder, grid):
         interpolate = RegularGridInterpolator((-latitude, np.append(longitude, 360.0)), last)
         found.append(np.moveaxis(interpolate(places), (0, 1), (-2, -1)))
     return found
+
+
+def sampled(field, grid):
+    """A ``(..., y, x)`` field as a grid of every third cell has it, for ERA5's ensemble is coarse."""
+    every = slice(None, None, 3)
+    moved = np.moveaxis(field[..., every, every], (-2, -1), (0, 1))
+    axes = (grid.y[every], grid.x[every])
+    interpolate = RegularGridInterpolator(axes, moved, bounds_error=False, fill_value=None)
+    places = np.stack(np.meshgrid(grid.y, grid.x, indexing="ij"), axis=-1)
+    return np.moveaxis(interpolate(places), (0, 1), (-2, -1))
 
 
 def geostrophic(height, grid):

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from floecast.atmosphere.weather import SyntheticWeather
+from floecast.core.calendar import to_seconds
 
 HELD = ("latitude", "scale", "winter_temperature", "summer_temperature")
 
@@ -57,6 +58,4 @@ def look(weather, times):
 
 def times_of(start, days, hours):
     """Times from a date on, a number of hours apart [s]."""
-    from floecast.core.calendar import to_seconds
-
     return to_seconds(start) + 3600 * hours * np.arange(int(days * 24 / hours))

@@ -9,10 +9,13 @@ GRAVITY = 9.81
 """[m/s2]"""
 GAS_CONSTANT, HEAT_CAPACITY = 287.05, 1004.7
 """Of dry air [J/kg/K]."""
-COLDNESS = 0.7
+COLDNESS = 0.75
 """How far the lower troposphere departs from freezing where the seasonal 2 m air departs by 1; the
 rest of the cold of winter is in the inversion at the surface [1]."""
-LAPSE_RATE = 3.5e-3
+CONTRAST = 2.0
+"""Temperature that air brings from elsewhere, over that by the mean gradient at 2 m [1]; fronts
+make real gradients the steeper."""
+LAPSE_RATE = 4.0e-3
 """Decrease of temperature with height in air at the freezing point [K/m]."""
 DEPTH = 8000.0
 """Over which the differences between air masses fade with height [m]."""
@@ -37,7 +40,7 @@ def surface_temperature(mean, brought):
     (y, x) array
         [K]
     """
-    anomaly = LARGEST_ANOMALY * jnp.tanh(brought / LARGEST_ANOMALY)
+    anomaly = LARGEST_ANOMALY * jnp.tanh(CONTRAST * brought / LARGEST_ANOMALY)
     return FREEZING + COLDNESS * (mean - FREEZING) + anomaly
 
 

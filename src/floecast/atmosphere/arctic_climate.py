@@ -19,7 +19,7 @@ CLOUD_WARMTH = 3.0
 """Warming of the winter surface by the clouds of air that rises one standard deviation [K]."""
 LARGEST_ANOMALY = 15.0
 """Of temperature [K]."""
-AUTUMN_CLOUD, WINTER_CLOUD, RISING_CLOUD = 1.0, 1.5, 2.5
+AUTUMN_CLOUD, WINTER_CLOUD, RISING_CLOUD = 1.3, 1.6, 2.5
 """What season and rising air do to the logit of cloud cover [1]."""
 
 _PRESSURE = (
@@ -103,7 +103,7 @@ def cloud(rising, time):
     Intrieri et al. (2002), J. Geophys. Res. 107(C10), 8039, doi:10.1029/2000JC000423, saw clouds
     63 % of the time in February and 97 % in September.
     """
-    season = 2.0 + AUTUMN_CLOUD * autumn(time) - WINTER_CLOUD * winter(time)
+    season = 2.3 + AUTUMN_CLOUD * autumn(time) - WINTER_CLOUD * winter(time)
     return jax.nn.sigmoid(season + RISING_CLOUD * rising)
 
 
@@ -247,7 +247,7 @@ def downward_radiation(temperature, cloud, latitude, time):
     return shortwave, (0.765 + 0.22 * cloud**3) * STEFAN_BOLTZMANN * temperature**4
 
 
-def snowfall(temperature, humidity, cloud, time):
+def snowfall(temperature, humidity, cloud):
     """Snowfall from moist air under clouds.
 
     Parameters
@@ -258,8 +258,6 @@ def snowfall(temperature, humidity, cloud, time):
         Specific [1].
     cloud : (y, x) array
         Fraction of the sky [1].
-    time : int
-        Seconds since 2000-01-01.
 
     Returns
     -------
@@ -273,5 +271,4 @@ def snowfall(temperature, humidity, cloud, time):
     al. 1999, J. Climate 12, 1814-1829).
     """
     frozen = 1.0 / (1.0 + jnp.exp((temperature - (FREEZING - 1.0)) / 0.7))
-    season = 1.0 + 0.2 * autumn(time)
-    return 1.7e-5 * season * cloud**2 * (humidity / 2e-3) ** 0.3 * frozen
+    return 1.7e-5 * cloud**2 * (humidity / 2e-3) ** 0.3 * frozen

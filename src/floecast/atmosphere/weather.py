@@ -247,7 +247,7 @@ class SyntheticWeather(eqx.Module):
             "humidity": humidity,
             "shortwave": shortwave,
             "longwave": longwave,
-            "snowfall": climate.snowfall(temperature, humidity, cloud, time),
+            "snowfall": climate.snowfall(temperature, humidity, cloud),
         }
         if self.heights is None:
             return fields, None

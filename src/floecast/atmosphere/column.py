@@ -181,18 +181,18 @@ def diffuse(levels, diffusivity, fields, dt):
     little.
     """
     conductance = dt * diffusivity / along_levels(levels.spacing, diffusivity)
-    closed = jnp.zeros_like(conductance[:1])
-    below = jnp.concatenate([closed, conductance])
-    above = jnp.concatenate([conductance, closed])
-    diagonal = along_levels(levels.thickness, diffusivity) + below + above
+    thickness = along_levels(levels.thickness, diffusivity)
+    inner = thickness[1:-1] + conductance[1:] + conductance[:-1]
+    ends = thickness[:1] + conductance[:1], thickness[-1:] + conductance[-1:]
+    diagonal = jnp.concatenate([ends[0], inner, ends[1]])
 
     def gained(field):
         flow = conductance * jnp.diff(field, axis=0)
-        return jnp.concatenate([flow, closed]) - jnp.concatenate([closed, flow])
+        return jnp.concatenate([flow[:1], jnp.diff(flow, axis=0), -flow[-1:]])
 
-    unit = jnp.concatenate([jnp.ones_like(closed), jnp.zeros_like(conductance)])
+    unit = jnp.zeros_like(diagonal).at[0].set(1.0)
     right = (*map(gained, fields), unit)
-    *changes, response = solve_tridiagonal(-below, diagonal, -above, right)
+    *changes, response = solve_tridiagonal(-conductance, diagonal, -conductance, right)
     changed = tuple(field + change for field, change in zip(fields, changes, strict=True))
     return changed, response
 

@@ -9,10 +9,10 @@ def solve_tridiagonal(lower, diagonal, upper, right):
 
     Parameters
     ----------
-    lower, diagonal, upper : (level, ...) array
-        ``lower[k] x[k-1] + diagonal[k] x[k] + upper[k] x[k+1] = right[k]``; ``lower[0]`` and
-        ``upper[-1]`` are not read. The matrix must be such that elimination needs no pivoting, as
-        where the diagonal dominates.
+    diagonal : (level, ...) array
+    lower, upper : (level - 1, ...) array
+        ``lower[k-1] x[k-1] + diagonal[k] x[k] + upper[k] x[k+1] = right[k]``. The matrix must be
+        such that elimination needs no pivoting, as where the diagonal dominates.
     right : (level, ...) array or pytree of such arrays
         Right-hand sides that share the matrix.
 
@@ -27,39 +27,48 @@ def solve_tridiagonal(lower, diagonal, upper, right):
     matrix, not from the elimination. For an M-matrix and a right-hand side of one sign nothing
     cancels, and the solution has that sign exactly.
     """
-    edge = jnp.zeros_like(diagonal[:1])
 
     def product(x):
-        below = jax.tree.map(lambda field: jnp.concatenate([edge, field[:-1]]), x)
-        above = jax.tree.map(lambda field: jnp.concatenate([field[1:], edge]), x)
-        return jax.tree.map(lambda d, x, u: lower * d + diagonal * x + upper * u, below, x, above)
+        return jax.tree.map(lambda x: _product(lower, diagonal, upper, x), x)
 
     def solve(_, b):
         return _eliminate(lower, diagonal, upper, b)
 
     def transpose_solve(_, b):
-        transposed_lower = jnp.concatenate([edge, upper[:-1]])
-        transposed_upper = jnp.concatenate([lower[1:], edge])
-        return _eliminate(transposed_lower, diagonal, transposed_upper, b)
+        return _eliminate(upper, diagonal, lower, b)
 
     return jax.lax.custom_linear_solve(product, right, solve, transpose_solve)
 
 
+def _product(lower, diagonal, upper, x):
+    edge = jnp.zeros_like(x[:1])
+    below = jnp.concatenate([edge, lower * x[:-1]])
+    return below + diagonal * x + jnp.concatenate([upper * x[1:], edge])
+
+
 def _eliminate(lower, diagonal, upper, right):
-    def forward(before, row):
-        ratio, above = before
-        lower, diagonal, upper, right = row
-        inverse = 1.0 / (diagonal - lower * ratio)
-        ratio = upper * inverse
-        above = jax.tree.map(lambda r, s: (r - lower * s) * inverse, right, above)
-        return (ratio, above), (ratio, above)
+    # Rows are overwritten where they stand, which takes half the time of two scans.
+    rows, tree = jax.tree.flatten(right)
+    count = diagonal.shape[0]
 
-    def backward(after, row):
-        ratio, right = row
-        x = jax.tree.map(lambda r, s: r - ratio * s, right, after)
-        return x, x
+    def forward(k, carry):
+        inverse, last, ratios, rows = carry
+        ratio = upper[k - 1] * inverse
+        inverse = 1.0 / (diagonal[k] - lower[k - 1] * ratio)
+        last = [(row[k] - lower[k - 1] * x) * inverse for row, x in zip(rows, last, strict=True)]
+        rows = [row.at[k].set(x) for row, x in zip(rows, last, strict=True)]
+        return inverse, last, ratios.at[k - 1].set(ratio), rows
 
-    zero = jnp.zeros_like(diagonal[0])
-    none = jax.tree.map(lambda field: jnp.zeros_like(field[0]), right)
-    _, rows = jax.lax.scan(forward, (zero, none), (lower, diagonal, upper, right))
-    return jax.lax.scan(backward, none, rows, reverse=True)[1]
+    def backward(step, carry):
+        k = count - 2 - step
+        last, rows = carry
+        last = [row[k] - ratios[k] * x for row, x in zip(rows, last, strict=True)]
+        return last, [row.at[k].set(x) for row, x in zip(rows, last, strict=True)]
+
+    inverse = 1.0 / diagonal[0]
+    last = [row[0] * inverse for row in rows]
+    rows = [row.at[0].set(x) for row, x in zip(rows, last, strict=True)]
+    start = inverse, last, upper, rows
+    _, last, ratios, rows = jax.lax.fori_loop(1, count, forward, start)
+    _, rows = jax.lax.fori_loop(0, count - 1, backward, (last, rows))
+    return jax.tree.unflatten(tree, rows)

@@ -194,7 +194,7 @@ class Closure(eqx.Module):
         from_surface = flow[:1] * (surface_energy - self.least_energy)
         excess = jnp.concatenate([excess[:1] + from_surface, excess[1:]])
         diagonal = spacing * (1.0 + dt * lost) + flow[1:] + flow[:-1]
-        inner = solve_tridiagonal(-flow[:-1], diagonal, -flow[1:], excess) + self.least_energy
+        inner = solve_tridiagonal(-flow[1:-1], diagonal, -flow[1:-1], excess) + self.least_energy
         top = jnp.broadcast_to(self.least_energy, surface_energy.shape)
         return jnp.concatenate([surface_energy[None], inner, top[None]])
 

@@ -1,4 +1,4 @@
-"""Exchange of air with a mosaic of ice and open water by similarity, with the drag of floe edges."""
+"""Exchange of air with a mosaic of ice and water by similarity, with the drag of floe edges."""
 
 import abc
 
@@ -19,7 +19,7 @@ from .air import (
     viscosity,
 )
 from .ice_drag import form_drag_per_ice, form_heat_transfer
-from .similarity import AbstractSimilarity, Gryanik, solve_stability, stretches
+from .similarity import AbstractSimilarity, Gryanik, roughness_ratios, solve_stability, stretches
 from .surface import AbstractSurfaceLayer, Conductance, Exchange
 
 _FORM_ROUGHNESS = 4.54e-4
@@ -230,14 +230,14 @@ class _Part(eqx.Module):
 
     def scaled(self, part, similarity):
         """Differences to the surface at a part of the height over those at the height."""
-        lower = [ratio / part for ratio in self.ratios]
+        lower = [jnp.minimum(ratio / part, 1.0) for ratio in self.ratios]
         found = stretches(self.zeta * part, *lower, similarity)
         return [low / high for low, high in zip(found, self.stretched, strict=True)]
 
 
 def _over(richardson, height, lengths, wind, saturated, similarity):
     zeta = solve_stability(richardson, height, *lengths, similarity)
-    ratios = tuple(length / height for length in lengths)
+    ratios = tuple(roughness_ratios(height, *lengths))
     momentum, heat = stretches(zeta, *ratios, similarity)
     neutral, neutral_heat = (-jnp.log(ratio) for ratio in ratios)
     neutral_heat = similarity.prandtl * neutral_heat

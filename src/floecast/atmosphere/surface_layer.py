@@ -18,12 +18,9 @@ from .air import (
     saturation_over_sea,
     viscosity,
 )
-from .ice_drag import form_drag_per_ice, form_heat_transfer
+from .ice_drag import FORM_COEFFICIENT, FORM_EXPONENT, form_drag_per_ice, form_heat_transfer
 from .similarity import AbstractSimilarity, Gryanik, roughness_ratios, solve_stability, stretches
 from .surface import AbstractSurfaceLayer, Conductance, Exchange
-
-_FORM_ROUGHNESS = 4.54e-4
-"""Of the air between floes, at which edges see the wind [m]; Luepkes and Gryanik (2015)."""
 
 
 class AbstractWaterRoughness(eqx.Module):
@@ -138,8 +135,8 @@ class SurfaceLayer(AbstractSurfaceLayer):
     similarity: AbstractSimilarity = eqx.field(default_factory=Gryanik)
     water_roughness: AbstractWaterRoughness = eqx.field(default_factory=WaveRoughness)
     heat_ratio: Float[Array, ""] = eqx.field(converter=parameter, default=0.2)
-    form_drag: Float[Array, ""] = eqx.field(converter=parameter, default=3.46e-3)
-    form_exponent: Float[Array, ""] = eqx.field(converter=parameter, default=1.4)
+    form_drag: Float[Array, ""] = eqx.field(converter=parameter, default=FORM_COEFFICIENT)
+    form_exponent: Float[Array, ""] = eqx.field(converter=parameter, default=FORM_EXPONENT)
     gustiness: Float[Array, ""] = eqx.field(converter=parameter, default=0.2)
     moist: bool = eqx.field(static=True, default=True)
 
@@ -209,9 +206,7 @@ class SurfaceLayer(AbstractSurfaceLayer):
 
     def _edges(self, height, concentration):
         """Neutral transfer by floe edges per area of ice, of momentum and of heat."""
-        momentum = form_drag_per_ice(
-            concentration, height, self.form_drag, self.form_exponent, _FORM_ROUGHNESS
-        )
+        momentum = form_drag_per_ice(concentration, height, self.form_drag, self.form_exponent)
         ratio = form_heat_transfer(concentration * momentum, self.heat_ratio)
         return momentum, momentum * ratio
 

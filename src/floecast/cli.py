@@ -260,17 +260,21 @@ def doctor(as_json: Json = False):
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="simulator, winton, mevp_box or cyclone.")],
+    name: Annotated[str, typer.Argument(help="simulator, winton, mevp_box, cyclone or bulk.")],
     spacing_km: Annotated[
         int | None, typer.Option(help="Side of a cell of the cyclone case: 8, 4 or 2.")
     ] = None,
+    data: Data = None,
     as_json: Json = False,
 ):
     """Measure speed, or repeat a case of the literature, beside reference numbers."""
     from floecast.bench import bench as run
-    from floecast.bench import table
+    from floecast.bench import module_of, table
 
-    told = run(name, **({} if spacing_km is None else {"spacing_km": spacing_km}))
+    options = {} if spacing_km is None else {"spacing_km": spacing_km}
+    if data is not None and "data" in module_of(name).OPTIONS:
+        options["data"] = data
+    told = run(name, **options)
     _finish(told, as_json, table(told))
 
 

@@ -34,6 +34,7 @@ FIGURES = {
             "failure_lines",
         )
     },
+    "bulk": {f"{scheme}_max_relative_error" for scheme in ("lg15", "lu12", "an05")},
 }
 
 
@@ -60,12 +61,21 @@ def test_figures_are_within_their_references(name, monkeypatch, capsys):
         assert low <= found <= high, key
 
 
+def test_bulk_is_within_its_references(data_folder):
+    told = bench("bulk", data=data_folder)
+    assert set(told["figures"]) == set(told["reference"]) == FIGURES["bulk"]
+    for key, (low, high) in told["reference"].items():
+        assert low < told["figures"][key] <= high, key
+    assert "AeroBulk" in table(told)
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
         (["nonsense"], ["nonsense", *NAMES]),
         (["winton", "--spacing-km", "8"], ["winton", "spacing_km"]),
         (["cyclone", "--spacing-km", "5"], ["5 km", "8, 4, 2"]),
+        (["bulk", "--data", "nowhere"], ["nowhere", "aerobulk_ice_reference.csv", "FLOECAST_DATA"]),
     ],
 )
 def test_refusals_are_one_line(arguments, words, monkeypatch, capsys):

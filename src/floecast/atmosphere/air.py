@@ -10,6 +10,8 @@ GAS_CONSTANT = 287.05
 """Of dry air [J/kg/K]."""
 VAPOUR_GAS_CONSTANT = 461.495
 """[J/kg/K]"""
+VIRTUAL_FACTOR = VAPOUR_GAS_CONSTANT / GAS_CONSTANT - 1.0
+"""Of the specific humidity in the virtual temperature [1]."""
 HEAT_CAPACITY = 1005.0
 """Of dry air at constant pressure [J/kg/K]."""
 SUBLIMATION_HEAT = 2.834e6
@@ -21,7 +23,6 @@ LAPSE = GRAVITY / HEAT_CAPACITY
 _FREEZING = 273.15
 _TRIPLE_POINT = 273.16
 _RATIO = GAS_CONSTANT / VAPOUR_GAS_CONSTANT
-_LIGHTNESS = VAPOUR_GAS_CONSTANT / GAS_CONSTANT - 1.0
 _LN10 = 2.302585092994046
 _LEAST_DENSITY = 0.8
 
@@ -130,7 +131,7 @@ def viscosity(temperature):
 
 def virtual(temperature, humidity):
     """Virtual temperature, ordinary or potential [K], of air with a specific humidity [1]."""
-    return temperature * (1.0 + _LIGHTNESS * humidity)
+    return temperature * (1.0 + VIRTUAL_FACTOR * humidity)
 
 
 def density(temperature, humidity, pressure):

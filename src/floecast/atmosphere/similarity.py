@@ -12,6 +12,14 @@ from floecast.core.parameter import parameter
 
 _UNSTABLE = (-100.0, -200.0)
 """Bulk Richardson numbers where the smooth bound begins, and which it never passes."""
+_LARGEST_RATIO = 0.2
+"""Of a roughness length to the height; larger ones are taken as this."""
+_SMALLEST_RATIO = 1e-12
+_LONGEST = 2.0
+"""Step of Newton's method for ``ln(zeta / Ri)``."""
+_LEAST_SLOPE = 0.01
+_STEPS = {2: 4, 4: 4, 8: 7}
+"""Of Newton's method, by the bytes of a number."""
 
 
 class AbstractSimilarity(eqx.Module):
@@ -131,7 +139,7 @@ class Gryanik(AbstractSimilarity):
         return 2.0, 5.0
 
     def _stable_guess(self, richardson, ratio, heat_ratio):
-        return _neutral(ratio, heat_ratio, self.prandtl)
+        return _curved_guess(richardson, ratio, heat_ratio, self.prandtl, 1200.0, 0.24)
 
 
 class Grachev(AbstractSimilarity):
@@ -166,7 +174,7 @@ class Grachev(AbstractSimilarity):
         return 2.0, 5.0
 
     def _stable_guess(self, richardson, ratio, heat_ratio):
-        return _neutral(ratio, heat_ratio, self.prandtl)
+        return _curved_guess(richardson, ratio, heat_ratio, self.prandtl, 600.0, 0.18)
 
 
 class LinearSimilarity(AbstractSimilarity):
@@ -206,16 +214,9 @@ class LinearSimilarity(AbstractSimilarity):
         return 0.8 * critical, 0.98 * critical
 
     def _stable_guess(self, richardson, ratio, heat_ratio):
-        # (b - Ri a^2) zeta^2 + (H0 - 2 Ri M0 a) zeta - Ri M0^2 = 0
         a, b = self._rises(ratio, heat_ratio)
         wind, warmth = -jnp.log(ratio), -self.prandtl * jnp.log(heat_ratio)
-        linear = warmth - 2.0 * richardson * wind * a
-        square = b - richardson * a**2
-        root = jnp.sqrt(jnp.maximum(linear**2 + 4.0 * square * richardson * wind**2, 0.0))
-        upper = linear >= 0
-        one = 2.0 * wind**2 / jnp.where(upper, linear + root, 1.0)
-        other = (root - linear) / jnp.where(upper, 1.0, 2.0 * square * richardson)
-        return jnp.log(jnp.where(upper, one, other))
+        return _linear_guess(richardson, wind, warmth, a, b)
 
 
 class HoltslagDeBruin(AbstractSimilarity):
@@ -225,7 +226,7 @@ class HoltslagDeBruin(AbstractSimilarity):
     -----
     ``psi = -(0.7 zeta + 0.75 (zeta - 5 / 0.35) exp(-0.35 zeta) + 0.75 5 / 0.35)``, with fractions
     where the papers print rounded numbers, so that it vanishes at neutral. As for
-    `LinearSimilarity`, bulk Richardson numbers are bounded, here below ``1 / 0.7``.
+    `LinearSimilarity`, bulk Richardson numbers are bounded, here from 0.6 to below 0.9.
 
     References
     ----------
@@ -244,11 +245,15 @@ class HoltslagDeBruin(AbstractSimilarity):
         return slope, self.prandtl * slope
 
     def _largest(self, ratio, heat_ratio):
-        critical = (1.0 - heat_ratio) / (0.7 * (1.0 - ratio) ** 2)
-        return 0.8 * critical, 0.98 * critical
+        return 0.6, 0.9
 
     def _stable_guess(self, richardson, ratio, heat_ratio):
-        return _neutral(ratio, heat_ratio, self.prandtl)
+        # Two straight lines, which meet at 10.7 / 4.5.
+        wind, warmth = -jnp.log(ratio), -self.prandtl * jnp.log(heat_ratio)
+        weak = _linear_guess(jnp.minimum(richardson, 0.15), wind, warmth, 5.2, 5.2)
+        shifted = wind + 10.7, warmth + 10.7
+        strong = _linear_guess(richardson, *shifted, 0.7, 0.7)
+        return jnp.where(richardson * jnp.exp(weak) < 2.4, weak, strong)
 
 
 def stretches(zeta, ratio, heat_ratio, similarity):
@@ -274,6 +279,11 @@ def stretches(zeta, ratio, heat_ratio, similarity):
     )
 
 
+def roughness_ratios(height, *lengths):
+    """Roughness lengths over the height, kept between 1e-12 and 0.2 so that any input is sane."""
+    return [jnp.clip(length / height, _SMALLEST_RATIO, _LARGEST_RATIO) for length in lengths]
+
+
 def solve_stability(bulk_richardson, height, roughness, heat_roughness, similarity):
     """Stability ``zeta = height / L`` of a layer whose bulk Richardson number is known.
 
@@ -284,22 +294,24 @@ def solve_stability(bulk_richardson, height, roughness, heat_roughness, similari
     height : float or array
         [m]
     roughness, heat_roughness : array
-        Of the surface, below `height` [m].
+        Of the surface [m]; see `roughness_ratios` for their limits.
     similarity : AbstractSimilarity
 
     Returns
     -------
     array
-        The root of ``Ri = zeta H / M^2`` [1]; see `AbstractSimilarity`. Numbers far outside of
-        what nature has are bent smoothly towards a bound first: below -100 and, in Gryanik's and
-        Grachev's functions, above 2.
+        The root of ``Ri = zeta H / M^2`` [1]; see `AbstractSimilarity`. Numbers outside of what
+        nature has, or a similarity can reach, are bent smoothly towards a bound first: below -100
+        and, in Gryanik's and Grachev's functions, above 2.
 
     Notes
     -----
     Newton's method for ``w = ln(zeta / Ri)``, which has no singularity in neutral air, in a fixed
-    number of steps. Derivatives are those of the root, by the implicit function theorem.
+    number of steps of bounded length from a guess within a fifth or so of the root: four in
+    float32, seven in float64. Derivatives are those of the root, by the implicit function theorem,
+    in forward and in reverse mode and of any order.
     """
-    ratio, heat_ratio = roughness / height, heat_roughness / height
+    ratio, heat_ratio = roughness_ratios(height, roughness, heat_roughness)
     start, end = similarity._largest(ratio, heat_ratio)
     bent = _bend(_bend(bulk_richardson, start, end), *_UNSTABLE)
     return bent * jnp.exp(_solve(bent, ratio, heat_ratio, similarity))
@@ -317,6 +329,30 @@ def _neutral(ratio, heat_ratio, prandtl):
     return jnp.log(wind**2 / warmth)
 
 
+def _curved_guess(richardson, ratio, heat_ratio, prandtl, size, bend):
+    """``ln(zeta / Ri)`` within a fifth or so, of functions that rise less and less."""
+    wind, warmth = -jnp.log(ratio), -prandtl * jnp.log(heat_ratio)
+    part = wind / warmth
+    weak = 5.0 * richardson * part * (2.0 - part)
+    square = (richardson * part) ** 2
+    strong = size / wind * richardson * jnp.sqrt(richardson) * square / (square + bend**2)
+    return jnp.log(wind * part * (1.0 + weak + strong))
+
+
+def _linear_guess(richardson, wind, warmth, a, b):
+    """``ln(zeta / Ri)`` of gradients linear in ``zeta``, where it exists.
+
+    Root of ``(b - Ri a^2) zeta^2 + (H0 - 2 Ri M0 a) zeta - Ri M0^2 = 0``.
+    """
+    linear = warmth - 2.0 * richardson * wind * a
+    square = b - richardson * a**2
+    root = jnp.sqrt(jnp.maximum(linear**2 + 4.0 * square * richardson * wind**2, 0.0))
+    low = linear >= 0
+    one = 2.0 * wind**2 / jnp.where(low, linear + root, 1.0)
+    other = (root - linear) / jnp.where(low, 1.0, 2.0 * square * richardson)
+    return jnp.log(jnp.where(low, one, other))
+
+
 def _residual(w, richardson, ratio, heat_ratio, similarity):
     zeta = richardson * jnp.exp(w)
     momentum, heat = stretches(zeta, ratio, heat_ratio, similarity)
@@ -330,10 +366,7 @@ def _residual_and_slope(w, richardson, ratio, heat_ratio, similarity):
     wind = zeta * (here[0] - ratio * similarity._slopes(zeta * ratio)[0])
     warmth = zeta * (here[1] - heat_ratio * similarity._slopes(zeta * heat_ratio)[1])
     slope = 1.0 + warmth / heat - 2.0 * wind / momentum
-    return w + jnp.log(heat / momentum**2), slope
-
-
-STEPS = None
+    return w + jnp.log(heat / momentum**2), jnp.maximum(slope, _LEAST_SLOPE)
 
 
 @jax.custom_jvp
@@ -342,9 +375,9 @@ def _solve(richardson, ratio, heat_ratio, similarity):
     arguments = richardson, ratio, heat_ratio, similarity
     stable = similarity._stable_guess(jnp.maximum(richardson, 0.0), ratio, heat_ratio)
     w = jnp.where(richardson > 0, stable, _neutral(ratio, heat_ratio, similarity.prandtl))
-    for _ in range(STEPS or (4 if w.dtype == jnp.float32 else 6)):
+    for _ in range(_STEPS[w.dtype.itemsize]):
         residual, slope = _residual_and_slope(w, *arguments)
-        w = w - residual / slope
+        w = w - jnp.clip(residual / slope, -_LONGEST, _LONGEST)
     return w
 
 

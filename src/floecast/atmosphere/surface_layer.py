@@ -1,4 +1,4 @@
-"""Exchange of air with a mosaic of ice and open water by similarity, with the drag of floe edges."""
+"""Exchange of air with a mosaic of ice and water by similarity, with the drag of floe edges."""
 
 import abc
 
@@ -18,12 +18,9 @@ from .air import (
     saturation_over_sea,
     viscosity,
 )
-from .ice_drag import form_drag_per_ice, form_heat_transfer
-from .similarity import AbstractSimilarity, Gryanik, solve_stability, stretches
+from .ice_drag import FORM_COEFFICIENT, FORM_EXPONENT, form_drag_per_ice, form_heat_transfer
+from .similarity import AbstractSimilarity, Gryanik, roughness_ratios, solve_stability, stretches
 from .surface import AbstractSurfaceLayer, Conductance, Exchange
-
-_FORM_ROUGHNESS = 4.54e-4
-"""Of the air between floes, at which edges see the wind [m]; Luepkes and Gryanik (2015)."""
 
 
 class AbstractWaterRoughness(eqx.Module):
@@ -138,8 +135,8 @@ class SurfaceLayer(AbstractSurfaceLayer):
     similarity: AbstractSimilarity = eqx.field(default_factory=Gryanik)
     water_roughness: AbstractWaterRoughness = eqx.field(default_factory=WaveRoughness)
     heat_ratio: Float[Array, ""] = eqx.field(converter=parameter, default=0.2)
-    form_drag: Float[Array, ""] = eqx.field(converter=parameter, default=3.46e-3)
-    form_exponent: Float[Array, ""] = eqx.field(converter=parameter, default=1.4)
+    form_drag: Float[Array, ""] = eqx.field(converter=parameter, default=FORM_COEFFICIENT)
+    form_exponent: Float[Array, ""] = eqx.field(converter=parameter, default=FORM_EXPONENT)
     gustiness: Float[Array, ""] = eqx.field(converter=parameter, default=0.2)
     moist: bool = eqx.field(static=True, default=True)
 
@@ -209,9 +206,7 @@ class SurfaceLayer(AbstractSurfaceLayer):
 
     def _edges(self, height, concentration):
         """Neutral transfer by floe edges per area of ice, of momentum and of heat."""
-        momentum = form_drag_per_ice(
-            concentration, height, self.form_drag, self.form_exponent, _FORM_ROUGHNESS
-        )
+        momentum = form_drag_per_ice(concentration, height, self.form_drag, self.form_exponent)
         ratio = form_heat_transfer(concentration * momentum, self.heat_ratio)
         return momentum, momentum * ratio
 
@@ -230,14 +225,14 @@ class _Part(eqx.Module):
 
     def scaled(self, part, similarity):
         """Differences to the surface at a part of the height over those at the height."""
-        lower = [ratio / part for ratio in self.ratios]
+        lower = [jnp.minimum(ratio / part, 1.0) for ratio in self.ratios]
         found = stretches(self.zeta * part, *lower, similarity)
         return [low / high for low, high in zip(found, self.stretched, strict=True)]
 
 
 def _over(richardson, height, lengths, wind, saturated, similarity):
     zeta = solve_stability(richardson, height, *lengths, similarity)
-    ratios = tuple(length / height for length in lengths)
+    ratios = tuple(roughness_ratios(height, *lengths))
     momentum, heat = stretches(zeta, *ratios, similarity)
     neutral, neutral_heat = (-jnp.log(ratio) for ratio in ratios)
     neutral_heat = similarity.prandtl * neutral_heat

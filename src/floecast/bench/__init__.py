@@ -10,7 +10,7 @@ from importlib import import_module
 
 from floecast.core.errors import InputError
 
-NAMES = ("simulator", "winton", "mevp_box", "cyclone")
+NAMES = ("simulator", "winton", "mevp_box", "cyclone", "bulk")
 """The benches that exist."""
 
 
@@ -22,7 +22,7 @@ def bench(name, **options):
     name : str
         One of `NAMES`.
     **options
-        Of the bench, such as ``spacing_km`` of cyclone.
+        Of the bench, such as ``spacing_km`` of cyclone or ``data`` of bulk.
 
     Returns
     -------

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from floecast.atmosphere.forcing import Forcing
 from floecast.core.calendar import DAY
 
-from . import atmosphere, drift, model_output, satellite
+from . import atmosphere, drift, era5_levels, model_output, satellite, wind_series
 from .source import open_source, seconds_of
+from .weather_files import open_sources
 
 __all__ = [
     "check_use",
     "concentration_field",
     "identify",
+    "read_aloft",
     "read_forcing",
     "read_observations",
     "read_thickness_field",
@@ -30,10 +33,13 @@ class Door:
     check : function or None
         Called with the open file and the first and last time wanted [s since 2000-01-01]; refuses
         a file that does not stand for them, from its times alone.
+    several : bool
+        Whether both take a list of open files in the place of one.
     """
 
     read: Callable
     check: Callable | None = None
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,9 @@ def _check_days(source, start, end):
         source.period(begin, stop, day, day + DAY)
 
 
+_FORCING = Door(atmosphere.read_surface_forcing, atmosphere.check_surface_forcing, several=True)
+_ALOFT = Door(era5_levels.read_levels, era5_levels.check_levels, several=True)
+
 PRODUCTS = (
     Product(
         "nsidc0081",
@@ -131,6 +140,12 @@ PRODUCTS = (
         _thickness(model_output.read_cs2smos, model_output.check_week),
     ),
     Product(
+        "model_levels",
+        "ERA5 on model levels (t, q, u, v, lnsp, z)",
+        era5_levels.has_model_levels,
+        {"read_aloft": _ALOFT},
+    ),
+    Product(
         "pressure_levels",
         "fields on pressure levels, without 10 m wind",
         atmosphere.has_pressure_levels,
@@ -139,13 +154,19 @@ PRODUCTS = (
         "latlon_forcing",
         "surface weather on latitude and longitude (u10, v10, ...)",
         atmosphere.has_surface_fields,
-        {"read_forcing": Door(atmosphere.read_latlon_forcing, atmosphere.check_latlon_forcing)},
+        {"read_forcing": _FORCING},
+    ),
+    Product(
+        "projected_forcing",
+        "surface weather on a grid of its own (x_wind_10m, y_wind_10m, ...)",
+        atmosphere.has_projected_fields,
+        {"read_forcing": _FORCING},
     ),
     Product(
         "wind_series",
         "wind along time (u, v or wind_u, wind_v)",
-        atmosphere.has_wind_series,
-        {"read_wind_series": Door(atmosphere.read_wind_series)},
+        wind_series.has_wind_series,
+        {"read_wind_series": Door(wind_series.read_wind_series)},
     ),
 )
 """The files that are known, in the order in which they are recognised."""
@@ -227,28 +248,68 @@ def read_thickness_field(path, grid, *, time=None):
         return _door(source, "read_thickness_field").read(source, grid, time)
 
 
-def read_forcing(path, grid):
-    """Forcing from a file of surface weather on regular latitudes and longitudes.
+def read_forcing(paths, grid, *, outside=None):
+    """Forcing from files of weather.
 
     Parameters
     ----------
-    path : str or Path
-        ERA5 of either generation of the Copernicus data store, GFS, or alike.
+    paths : path-like or sequence of path-like
+        Files, or patterns such as ``"era5_2015-*.nc"``: surface weather of ERA5 of either
+        generation of the Copernicus data store, GFS, AROME-Arctic, CARRA or alike, all on the same
+        cells, one file for all, for each field or for each month; and, if there are any, ERA5 on
+        model levels, for the air aloft.
     grid : Grid
         A preset.
+    outside : Forcing, optional
+        Stands where a regional model does not reach.
 
     Returns
     -------
     Forcing
-        Wind turned to the axes of the grid, and what else the file has.
+        Wind turned to the axes of the grid, and what else the files have.
 
     Raises
     ------
     InputError
-        If the file is damaged, mislabelled, holds no surface wind or does not cover the grid.
+        If a file is damaged, mislabelled, another product, holds no surface wind, does not cover
+        the grid, or times are missing.
     """
-    with open_source(path) as source:
-        return _door(source, "read_forcing").read(source, grid)
+    with open_sources(paths) as sources:
+        levels, surface = _split(sources)
+        forcing = atmosphere.read_surface_forcing(surface, grid, outside)
+        if not levels:
+            return forcing
+        aloft = era5_levels.read_levels(levels, grid, times=forcing.time).aloft
+        return Forcing(forcing.time, **forcing.fields(), aloft=aloft)
+
+
+def read_aloft(paths, grid, *, heights=era5_levels.HEIGHTS):
+    """The air aloft from ERA5 on model levels.
+
+    Parameters
+    ----------
+    paths : path-like or sequence of path-like
+        Files or patterns with t, q, u, v, lnsp and z.
+    grid : Grid
+        A preset.
+    heights : sequence of float
+        Above the surface, ascending [m].
+
+    Returns
+    -------
+    Forcing
+        With nothing but `aloft`, at the times of the files.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged, mislabelled, another product, lacks levels or times, or does not cover
+        the ocean of the grid.
+    """
+    with open_sources(paths) as sources:
+        for source in sources:
+            _door(source, "read_aloft")
+        return era5_levels.read_levels(sources, grid, heights)
 
 
 def read_wind_series(path):
@@ -297,12 +358,13 @@ def concentration_field(path, grid, day):
         return _door(source, "concentration_field").read(source, grid, day)
 
 
-def check_use(path, door, start, end):
+def check_use(paths, door, start, end):
     """Refuse a file of the wrong kind or of other times, before anything is read from it.
 
     Parameters
     ----------
-    path : str or Path
+    paths : path-like or sequence of path-like
+        Several only for the functions that read several.
     door : str
         Function that shall read it, such as ``"read_observations"``.
     start, end : str, datetime, datetime64 or int [s since 2000-01-01]
@@ -313,10 +375,30 @@ def check_use(path, door, start, end):
     InputError
         If the file is damaged, not a product for that function, or does not cover the times.
     """
-    with open_source(path) as source:
-        check = _door(source, door).check
-        if check is not None:
-            check(source, seconds_of(start), seconds_of(end))
+    start, end = seconds_of(start), seconds_of(end)
+    with open_sources(paths) as sources:
+        levels = []
+        if door == "read_forcing":
+            levels, sources = _split(sources)
+        doors = [_door(source, door) for source in sources]
+        if doors and doors[0].several:
+            doors[0].check(sources, start, end)
+        else:
+            for source, found in zip(sources, doors, strict=True):
+                if found.check is not None:
+                    found.check(source, start, end)
+        if levels:
+            era5_levels.check_levels(levels, start, end)
+
+
+def _split(sources):
+    """Files on model levels, and of surface weather; others are refused."""
+    levels, surface = [], []
+    for source in sources:
+        (levels if _product(source).name == "model_levels" else surface).append(source)
+    for source in surface or levels:
+        _door(source, "read_forcing")
+    return levels, surface
 
 
 def _door(source, name):

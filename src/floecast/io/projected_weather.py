@@ -136,11 +136,14 @@ def _axes_of_wind(source, name):
 def _axis_values(source, names):
     """Values of axes; units may be left out."""
     return [
-        source.numbers(
-            name, unit=unit if "units" in source.variable(name).attrs else None, within=b
-        )
-        for name, unit, b in zip(names, _UNITS, _BOUNDS, strict=True)
+        source.numbers(name, unit=_unit(source, name, unit), within=bounds)
+        for name, unit, bounds in zip(names, _UNITS, _BOUNDS, strict=True)
     ]
+
+
+def _unit(source, name, unit):
+    """The unit that a variable must have; None if it tells none."""
+    return unit if "units" in source.variable(name).attrs else None
 
 
 def _told_by_grib(source):

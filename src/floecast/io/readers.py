@@ -1,12 +1,9 @@
 """Front doors: read a file of someone else, whatever product it is."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-
 from floecast.atmosphere.forcing import Forcing
-from floecast.core.calendar import DAY
 
-from . import atmosphere, drift, era5_levels, model_output, satellite, wind_series
+from . import atmosphere, era5_levels
+from .products import door_to, product_of
 from .source import open_source, seconds_of
 from .weather_files import open_sources
 
@@ -20,156 +17,6 @@ __all__ = [
     "read_thickness_field",
     "read_wind_series",
 ]
-
-
-@dataclass(frozen=True)
-class Door:
-    """One way to use a product.
-
-    Parameters
-    ----------
-    read : function
-        Reader of the open file.
-    check : function or None
-        Called with the open file and the first and last time wanted [s since 2000-01-01]; refuses
-        a file that does not stand for them, from its times alone.
-    several : bool
-        Whether both take a list of open files in the place of one.
-    """
-
-    read: Callable
-    check: Callable | None = None
-    several: bool = False
-
-
-@dataclass(frozen=True)
-class Product:
-    """A kind of file.
-
-    Parameters
-    ----------
-    name, title : str
-        What `identify` returns, and the words for messages.
-    recognises : function of Source
-        Whether a file is one, by the variables it holds.
-    doors : mapping of str to Door
-        By the function that reads it; empty for what is known but cannot be used.
-    """
-
-    name: str
-    title: str
-    recognises: Callable
-    doors: Mapping[str, Door] = field(default_factory=dict)
-
-
-def _holds(*names):
-    """Recognise a file by any of some variables, so that a reader can tell which one is missing."""
-    return lambda source: any(source.has(name) for name in names)
-
-
-def _observations(read, records):
-    """Door to records of a period; `records` gives the begin and end of each."""
-
-    def check(source, start, end):
-        source.period(*records(source), start, end)
-
-    return {"read_observations": Door(read, check)}
-
-
-def _thickness(read, check_time):
-    """Door to a field of one time."""
-
-    def check(source, start, end):
-        for time in {start, end}:
-            check_time(source, time)
-
-    return {"read_thickness_field": Door(read, check)}
-
-
-def _check_days(source, start, end):
-    begin, stop = satellite.nsidc_records(source)
-    for day in range(start // DAY * DAY, end + 1, DAY):
-        source.period(begin, stop, day, day + DAY)
-
-
-_FORCING = Door(atmosphere.read_surface_forcing, atmosphere.check_surface_forcing, several=True)
-_ALOFT = Door(era5_levels.read_levels, era5_levels.check_levels, several=True)
-
-PRODUCTS = (
-    Product(
-        "nsidc0081",
-        "NSIDC-0081 daily concentration (icecon)",
-        _holds("icecon"),
-        _observations(satellite.read_nsidc, satellite.nsidc_records)
-        | {"concentration_field": Door(satellite.read_nsidc_field, _check_days)},
-    ),
-    Product(
-        "cryosat2_monthly",
-        "CryoSat-2 monthly thickness cells (sit_m)",
-        _holds("sit_m"),
-        _observations(satellite.read_cryosat, satellite.cryosat_records),
-    ),
-    Product(
-        "osisaf405",
-        "OSI SAF OSI-405 drift (dX, dY)",
-        _holds("dX", "dY"),
-        _observations(drift.read_osisaf_drift, drift.osisaf_records),
-    ),
-    Product(
-        "kimura",
-        "Kimura AMSR2 drift (vx, vy)",
-        _holds("vx", "vy"),
-        _observations(drift.read_kimura_drift, drift.kimura_records),
-    ),
-    Product(
-        "nextsim",
-        "neXtSIM thickness (sit)",
-        _holds("sit"),
-        _thickness(model_output.read_nextsim, model_output.check_instant),
-    ),
-    Product(
-        "cs2smos_climatology",
-        "CS2SMOS climatology (sit_mm)",
-        _holds("sit_mm"),
-        _thickness(model_output.read_climatology, model_output.climatology_day),
-    ),
-    Product(
-        "cs2smos",
-        "CS2SMOS weekly analysis (analysis_sea_ice_thickness)",
-        _holds("analysis_sea_ice_thickness"),
-        _thickness(model_output.read_cs2smos, model_output.check_week),
-    ),
-    Product(
-        "model_levels",
-        "ERA5 on model levels (t, q, u, v, lnsp, z)",
-        era5_levels.has_model_levels,
-        {"read_aloft": _ALOFT},
-    ),
-    Product(
-        "pressure_levels",
-        "fields on pressure levels, without 10 m wind",
-        atmosphere.has_pressure_levels,
-    ),
-    Product(
-        "latlon_forcing",
-        "surface weather on latitude and longitude (u10, v10, ...)",
-        atmosphere.has_surface_fields,
-        {"read_forcing": _FORCING},
-    ),
-    Product(
-        "projected_forcing",
-        "surface weather on a grid of its own (x_wind_10m, y_wind_10m, ...)",
-        atmosphere.has_projected_fields,
-        {"read_forcing": _FORCING},
-    ),
-    Product(
-        "wind_series",
-        "wind along time (u, v or wind_u, wind_v)",
-        wind_series.has_wind_series,
-        {"read_wind_series": Door(wind_series.read_wind_series)},
-    ),
-)
-"""The files that are known, in the order in which they are recognised."""
 
 
 def identify(path):
@@ -190,7 +37,7 @@ def identify(path):
         If it is no netCDF file or none of the known products.
     """
     with open_source(path) as source:
-        return _product(source).name
+        return product_of(source).name
 
 
 def read_observations(path, grid, *, start=None, end=None):
@@ -218,7 +65,7 @@ def read_observations(path, grid, *, start=None, end=None):
         If the file is damaged, mislabelled, not a known product, or does not cover the period.
     """
     with open_source(path) as source:
-        return _door(source, "read_observations").read(source, grid, start, end)
+        return door_to(source, "read_observations").read(source, grid, start, end)
 
 
 def read_thickness_field(path, grid, *, time=None):
@@ -245,7 +92,7 @@ def read_thickness_field(path, grid, *, time=None):
         If the file is damaged, mislabelled, not a known product, or not of that time.
     """
     with open_source(path) as source:
-        return _door(source, "read_thickness_field").read(source, grid, time)
+        return door_to(source, "read_thickness_field").read(source, grid, time)
 
 
 def read_forcing(paths, grid, *, outside=None):
@@ -308,7 +155,7 @@ def read_aloft(paths, grid, *, heights=era5_levels.HEIGHTS):
     """
     with open_sources(paths) as sources:
         for source in sources:
-            _door(source, "read_aloft")
+            door_to(source, "read_aloft")
         return era5_levels.read_levels(sources, grid, heights)
 
 
@@ -329,7 +176,7 @@ def read_wind_series(path):
         If the file is damaged or holds no such series.
     """
     with open_source(path) as source:
-        return _door(source, "read_wind_series").read(source)
+        return door_to(source, "read_wind_series").read(source)
 
 
 def concentration_field(path, grid, day):
@@ -355,7 +202,7 @@ def concentration_field(path, grid, day):
         If the file is damaged, mislabelled, another product, or does not hold the day.
     """
     with open_source(path) as source:
-        return _door(source, "concentration_field").read(source, grid, day)
+        return door_to(source, "concentration_field").read(source, grid, day)
 
 
 def check_use(paths, door, start, end):
@@ -380,7 +227,7 @@ def check_use(paths, door, start, end):
         levels = []
         if door == "read_forcing":
             levels, sources = _split(sources)
-        doors = [_door(source, door) for source in sources]
+        doors = [door_to(source, door) for source in sources]
         if doors and doors[0].several:
             doors[0].check(sources, start, end)
         else:
@@ -395,26 +242,7 @@ def _split(sources):
     """Files on model levels, and of surface weather; others are refused."""
     levels, surface = [], []
     for source in sources:
-        (levels if _product(source).name == "model_levels" else surface).append(source)
+        (levels if product_of(source).name == "model_levels" else surface).append(source)
     for source in surface or levels:
-        _door(source, "read_forcing")
+        door_to(source, "read_forcing")
     return levels, surface
-
-
-def _door(source, name):
-    product = _product(source)
-    if name not in product.doors:
-        use = f"for {' and '.join(product.doors)}" if product.doors else "of no use here"
-        source.refuse(f"holds {product.title}, {use}; {name} reads {_known(name)}")
-    return product.doors[name]
-
-
-def _product(source):
-    for product in PRODUCTS:
-        if product.recognises(source):
-            return product
-    source.refuse(f"unknown content {source.listing()}; known are {_known()}")
-
-
-def _known(door=None):
-    return "; ".join(product.title for product in PRODUCTS if door is None or door in product.doors)

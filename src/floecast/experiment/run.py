@@ -87,8 +87,8 @@ def uses(config):
     Returns
     -------
     list of tuple
-        Key in the configuration, file below the data folder (or several, or patterns), function that
-        reads it, and first and last time that it must cover [s since 2000-01-01].
+        Key in the configuration, file below the data folder or list of files and patterns, function
+        that reads it, and first and last time that it must cover [s since 2000-01-01].
     """
     issue = to_seconds(config.analysis_time)
     end = issue + config.forecast.days * DAY

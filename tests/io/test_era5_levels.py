@@ -78,8 +78,8 @@ def test_the_two_terms_cancel_over_a_hill():
     slope = hybrid_levels.gradient(orography, "x", GRID) / GRID.coriolis
     assert np.abs(slope).max() > 150.0  # either term alone, as a wind
     speed = np.hypot(made["geostrophic_u"], made["geostrophic_v"])
-    assert speed[-5:].max() < 1e-9  # where levels follow the surface
-    assert speed.max() < 2.0
+    assert speed[-1].max() < 1e-9  # where the level follows the surface
+    assert speed.max() < 0.3
 
 
 def test_gradient_of_a_plane():
@@ -115,8 +115,8 @@ def test_geostrophic_wind_of_a_known_pressure(written, generation):
         for level in range(4):
             # The file was written on a sphere of one degree, our grid is on the ellipsoid.
             balanced = getattr(aloft, f"geostrophic_{name}")[0, level]
-            assert np.abs(balanced - wanted)[GRID.mask_t].max() < 0.25
-            assert np.sqrt(np.mean((balanced - wanted)[GRID.mask_t] ** 2)) < 0.05
+            assert np.abs(balanced - wanted)[GRID.mask_t].max() < 0.1
+            assert np.sqrt(np.mean((balanced - wanted)[GRID.mask_t] ** 2)) < 0.03
             wind = getattr(aloft, f"wind_{name}")[0, level]
             np.testing.assert_allclose(wind[GRID.mask_t], wanted[GRID.mask_t], atol=0.01)
 
@@ -155,11 +155,11 @@ def test_separate_files_and_surface_weather_together(written, tmp_path):
 
 
 def test_levels_in_any_order_and_single_ones_among_all(written):
-    """One request to the archive gives all on levels 1 and 118 to 137, filled with gaps."""
-    source = model_levels(np.linspace(240.0, 270.0, 20)[:, None, None], 11.5, step=5.0)
+    """One request to the archive gives all on levels 1 and 115 to 137, filled with gaps."""
+    source = model_levels(np.linspace(240.0, 270.0, 23)[:, None, None], 11.5, step=5.0)
     plain = read_aloft(written(source), GRID, heights=HEIGHT).aloft
     upward = source.isel(model_level=slice(None, None, -1))
-    mixed = source.reindex(model_level=[1, *range(118, 138)])
+    mixed = source.reindex(model_level=[1, *range(115, 138)])
     only = mixed.model_level == 1
     for name in ("lnsp", "z"):
         field = source[name].expand_dims(model_level=mixed.model_level).where(only)

@@ -94,7 +94,7 @@ def model_levels(
     wind=(0.0, 0.0),
     humidity=1e-3,
     step=2.0,
-    first=118,
+    first=115,
     hours=(0,),
     generation="new",
 ):

@@ -209,16 +209,11 @@ def _levels(source, dim, size):
         number = np.arange(1, LEVELS + 1)
     else:
         source.refuse(f"{dim} holds no numbers of levels, expected some down to {LEVELS}")
-    place = {int(n): i for i, n in enumerate(number)}
-    first = LEVELS + 1
-    while first - 1 in place and first > FIRST:
-        first -= 1
-    if first > LEVELS - 1:
-        missing = [n for n in range(max(min(place), FIRST), LEVELS + 1) if n not in place]
+    place = {int(n): i for i, n in enumerate(number) if n >= FIRST}
+    first = min(place, default=LEVELS)
+    missing = [n for n in range(first, LEVELS + 1) if n not in place]
+    if missing:
         source.refuse(f"{dim} lacks {missing}, expected every level down to {LEVELS}")
-    below = [n for n in range(max(min(place), FIRST), first) if n not in place]
-    if below:
-        source.refuse(f"{dim} lacks {below}, expected every level down to {LEVELS}")
     return {dim: [place[n] for n in range(first, LEVELS + 1)]}, first
 
 

@@ -9,7 +9,7 @@ from floecast.core.calendar import HOUR, to_seconds
 from floecast.core.errors import InputError
 from floecast.core.projection import rotate_to_grid
 from floecast.io.atmosphere import specific_humidity
-from floecast.io.readers import identify, read_forcing
+from floecast.io.readers import check_use, identify, read_forcing
 
 from . import layouts
 from . import weather_layouts as made
@@ -103,6 +103,26 @@ def test_without_forcing_around_it_a_regional_model_is_refused(written):
     late = Forcing(np.array([START + HOUR, START + 9 * HOUR]), *[np.zeros((2, *GRID.shape))] * 2)
     with pytest.raises(InputError, match="reaches from .*, the forcing around it only from"):
         read_forcing(path, GRID, outside=late)
+
+
+def test_a_regional_model_inside_a_global_one(written, tmp_path):
+    """Both in one list: the regional one where it reaches, and all fields of both."""
+    regional = made.arome(solid_body()[0] | {"air_temperature_2m": 255.0})
+    layouts.write(regional, tmp_path / "regional.nc")
+    names, values, units = ("u10", "v10", "t2m", "q2m"), (0.0, 0.0, 265.0, 1e-3), ("m/s",) * 2
+    around_it = layouts.weather(names, values, (*units, "K", "1"), step=5.0, hours=(0, 6))
+    layouts.write(around_it, tmp_path / "global.nc")
+    forcing = read_forcing(tmp_path / "*al.nc", GRID)
+    assert forcing.time.tolist() == [START + hour * HOUR for hour in range(3)]
+    inside = forcing.air_temperature[0] < 260.0
+    assert inside.sum() > 800 and inside.mean() < 0.3
+    assert_solid_body(read_forcing(tmp_path / "regional.nc", GRID, outside=around()))
+    assert np.abs(forcing.wind_u[:, ~inside]).max() < 0.5
+    assert np.hypot(forcing.wind_u, forcing.wind_v)[:, inside].mean() > 1.0
+    np.testing.assert_allclose(forcing.humidity, 1e-3, rtol=1e-5)
+    check_use(tmp_path / "*al.nc", "read_forcing", START, START + 2 * HOUR)
+    with pytest.raises(InputError, match=r"regional.nc: covers .* expected"):
+        check_use(tmp_path / "*al.nc", "read_forcing", START, START + 3 * HOUR)
 
 
 def test_sums_since_the_reference_time_and_what_else_met_norway_names(written):

@@ -140,7 +140,8 @@ def read_surface_forcing(sources, grid, outside=None):
     grid : Grid
         A preset.
     outside : Forcing, optional
-        On the same grid, for the ocean that the files do not cover, as those of a regional model.
+        On the same grid, for the ocean that the files do not cover, as those of a regional model,
+        and for the fields that they lack.
 
     Returns
     -------
@@ -188,13 +189,14 @@ def read_surface_forcing(sources, grid, outside=None):
         if name in _OVER_TIME:
             values = _at_times(pieces[name], name, when, values, layout, time)
         fields[name] = values
-    return Forcing(
-        time,
-        **{
-            name: _filled(sources[0], name, field, time, grid, outside)
-            for name, field in _derived(fields).items()
-        },
-    )
+    made = {
+        name: _filled(sources[0], name, field, time, grid, outside)
+        for name, field in _derived(fields).items()
+    }
+    if outside is not None:
+        for name in outside.fields().keys() - made.keys():
+            made[name] = _sampled(sources[0], outside, name, time)
+    return Forcing(time, **made)
 
 
 def check_surface_forcing(sources, start, end):

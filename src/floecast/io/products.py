@@ -19,13 +19,10 @@ class Door:
     check : function or None
         Called with the open file and the first and last time wanted [s since 2000-01-01]; refuses
         a file that does not stand for them, from its times alone.
-    several : bool
-        Whether both take a list of open files in the place of one.
     """
 
     read: Callable
     check: Callable | None = None
-    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,14 @@ def _check_days(source, start, end):
         source.period(begin, stop, day, day + DAY)
 
 
-_FORCING = Door(atmosphere.read_surface_forcing, atmosphere.check_surface_forcing, several=True)
-_ALOFT = Door(era5_levels.read_levels, era5_levels.check_levels, several=True)
+def _check_levels(source, start, end):
+    era5_levels.check_levels([source], start, end)
+
+
+# Weather may lie in several files: `read_forcing` and `read_aloft` take them together.
+_FORCING = Door(atmosphere.read_surface_forcing)
+_ALOFT = Door(era5_levels.read_levels, _check_levels)
+
 
 PRODUCTS = (
     Product(

@@ -103,12 +103,13 @@ def read_forcing(paths, grid, *, outside=None):
     paths : path-like or sequence of path-like
         Files, or patterns such as ``"era5_2015-*.nc"``: surface weather of ERA5 of either
         generation of the Copernicus data store, GFS, AROME-Arctic, CARRA or alike, all on the same
-        cells, one file for all, for each field or for each month; and, if there are any, ERA5 on
-        model levels, for the air aloft.
+        cells, one file for all, for each field or for each month. ERA5 on model levels among them
+        gives the air aloft. Where there are files on latitudes and longitudes and others on a grid
+        of their own, the latter stand where they reach.
     grid : Grid
         A preset.
     outside : Forcing, optional
-        Stands where a regional model does not reach.
+        Stands where the files do not reach, and for the fields that they lack.
 
     Returns
     -------
@@ -122,8 +123,10 @@ def read_forcing(paths, grid, *, outside=None):
         the grid, or times are missing.
     """
     with open_sources(paths) as sources:
-        levels, surface = _split(sources)
-        forcing = atmosphere.read_surface_forcing(surface, grid, outside)
+        levels, *surface = _split(sources)
+        for group in filter(None, surface):
+            outside = atmosphere.read_surface_forcing(group, grid, outside)
+        forcing = outside
         if not levels:
             return forcing
         aloft = era5_levels.read_levels(levels, grid, times=forcing.time).aloft
@@ -224,25 +227,28 @@ def check_use(paths, door, start, end):
     """
     start, end = seconds_of(start), seconds_of(end)
     with open_sources(paths) as sources:
-        levels = []
         if door == "read_forcing":
-            levels, sources = _split(sources)
+            levels, *surface = _split(sources)
+            for group in filter(None, surface):
+                atmosphere.check_surface_forcing(group, start, end)
+            if levels:
+                era5_levels.check_levels(levels, start, end)
+            return
         doors = [door_to(source, door) for source in sources]
-        if doors and doors[0].several:
-            doors[0].check(sources, start, end)
-        else:
-            for source, found in zip(sources, doors, strict=True):
-                if found.check is not None:
-                    found.check(source, start, end)
-        if levels:
-            era5_levels.check_levels(levels, start, end)
+        for source, found in zip(sources, doors, strict=True):
+            if found.check is not None:
+                found.check(source, start, end)
 
 
 def _split(sources):
-    """Files on model levels, and of surface weather; others are refused."""
-    levels, surface = [], []
+    """Files on model levels, of weather on latitudes and longitudes, and on other grids."""
+    levels, regular, projected = [], [], []
+    kinds = {"model_levels": levels, "latlon_forcing": regular, "projected_forcing": projected}
     for source in sources:
-        (levels if product_of(source).name == "model_levels" else surface).append(source)
-    for source in surface or levels:
-        door_to(source, "read_forcing")
-    return levels, surface
+        name = product_of(source).name
+        if name not in kinds:
+            door_to(source, "read_forcing")
+        kinds[name].append(source)
+    if not regular + projected:
+        door_to(levels[0], "read_forcing")
+    return levels, regular, projected

@@ -30,6 +30,11 @@ class Means(NamedTuple):
     end: np.ndarray
 
 
+def moments(values, time):
+    """Values ``(time, y, x)`` of the times themselves."""
+    return Means(np.asarray(values), time, time)
+
+
 def hourly_means(means, time):
     """Means of the hour before each time ``(time, y, x)``, as the mean rates of ERA5."""
     return Means(np.asarray(means), time - HOUR, time)

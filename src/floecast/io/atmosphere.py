@@ -261,17 +261,8 @@ def _at_times(pieces, name, when, values, layout, time):
     for piece in pieces:
         inside = np.isin(when, piece.time)
         held = values[inside], when[inside]
-        attributes = piece.source.variable(piece.variable).attrs
         try:
-            if piece.source.unit(piece.variable) in _SUMS:
-                if layout.regular and piece.start is None:
-                    parts.append(accumulations.hourly_sums(*held))
-                else:
-                    parts.append(accumulations.sums_since_start(*held, piece.start))
-            elif piece.variable in _GFS_MEANS and attributes.get("GRIB_stepType") != "instant":
-                parts.append(accumulations.running_means(*held))
-            else:
-                parts.append(accumulations.hourly_means(*held))
+            parts.append(_means(piece, layout, *held))
         except ValueError as error:
             text, moment = error.args
             piece.source.refuse(f"{piece.variable} {text} {iso(moment)}")
@@ -281,6 +272,20 @@ def _at_times(pieces, name, when, values, layout, time):
             f"tell, expected forecast_reference_time, or two times for {name}"
         )
     return accumulations.at_times(parts, time)
+
+
+def _means(piece, layout, values, time):
+    """What the values of one file stand for."""
+    kind = piece.source.variable(piece.variable).attrs.get("GRIB_stepType")
+    if piece.source.unit(piece.variable) in _SUMS:
+        if layout.regular and piece.start is None:
+            return accumulations.hourly_sums(values, time)
+        return accumulations.sums_since_start(values, time, piece.start)
+    if kind == "instant":
+        return accumulations.moments(values, time)
+    if piece.variable in _GFS_MEANS:
+        return accumulations.running_means(values, time)
+    return accumulations.hourly_means(values, time)
 
 
 def _derived(fields):

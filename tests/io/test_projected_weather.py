@@ -105,6 +105,13 @@ def test_without_forcing_around_it_a_regional_model_is_refused(written):
         read_forcing(path, GRID, outside=late)
 
 
+def test_components_in_files_of_their_own(written, tmp_path):
+    source = made.arome(solid_body()[0])
+    layouts.write(source.drop_vars("y_wind_10m"), tmp_path / "x.nc")
+    layouts.write(source.drop_vars("x_wind_10m"), tmp_path / "y.nc")
+    assert_solid_body(read_forcing(tmp_path / "*.nc", GRID, outside=around()))
+
+
 def test_a_regional_model_inside_a_global_one(written, tmp_path):
     """Both in one list: the regional one where it reaches, and all fields of both."""
     regional = made.arome(solid_body()[0] | {"air_temperature_2m": 255.0})

@@ -100,6 +100,7 @@ _UNITS = {
     "precipitation": {"kg m-2 s-1": (1.0, -1e-5, 0.1)},
     "snow_share": {"1": (1.0, 0.0, 1.0)},
 }
+_WIND = ("east", "north")
 _SUMS = ("J m-2", "kg m-2", "m of water equivalent")
 _OVER_TIME = ("shortwave", "longwave", "snowfall")
 _NEVER_NEGATIVE = (*_OVER_TIME, "humidity")
@@ -172,7 +173,8 @@ def read_surface_forcing(sources, grid, outside=None):
     for source in sources[1:]:
         if not layout.fits(layout_of(source, grid)):
             source.refuse(f"holds other cells than {sources[0].path.name}, expected the same")
-    angle = _angle_of_wind(pieces, layout)
+    wind = [(piece.source, piece.variable) for name in _WIND for piece in pieces[name]]
+    angle = wind_angle(wind, layout)
     method = "bilinear"
     if not layout.regular and layout.spacing() < _FINE * grid.spacing:
         method = "conservative"
@@ -211,20 +213,13 @@ def check_surface_forcing(sources, start, end):
 def surface_pieces(sources):
     """What the files hold, by our name; wind they must have."""
     pieces = pieces_of(sources, NAMES)
-    absent = [name for name in ("east", "north") if name not in pieces]
+    absent = [name for name in _WIND if name not in pieces]
     if absent:
         sources[0].refuse(
             f"the {' and '.join(absent)} component of the 10 m wind is missing, expected one of "
             f"{', '.join(NAMES[absent[0]])}; the file holds {sources[0].listing()}"
         )
     return pieces
-
-
-def _angle_of_wind(pieces, layout):
-    """Angle of the axes of the wind, the same in all files."""
-    pairs = list(zip(pieces["east"], pieces["north"], strict=False))
-    angles = [wind_angle(e.source, e.variable, n.variable, layout) for e, n in pairs]
-    return angles[0]
 
 
 def _values(pieces, wanted, layout):

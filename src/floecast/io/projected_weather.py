@@ -101,25 +101,32 @@ def is_spatial(source, name):
     return len([dim for dim in dims if not dim.startswith(("height", "surface"))]) >= 2
 
 
-def wind_angle(source, east, north, layout):
+def wind_angle(components, layout):
     """Angle from true east to the axis along which the first component of the wind is given [rad].
+
+    Parameters
+    ----------
+    components : list of (Source, str)
+        Files and names of both components.
+    layout : Layout
 
     Raises
     ------
     InputError
-        If the rows of the file are no parallels and it does not tell the axes of its wind.
+        If the rows of the file are no parallels and it does not tell the axes of its wind, or the
+        components disagree.
     """
     if layout.regular:
         return 0.0
-    told = {_axes_of_wind(source, name) for name in (east, north)}
+    told = {_axes_of_wind(source, name) for source, name in components}
     if told == {"grid"}:
         return layout.angle
     if told == {"geographic"}:
         return 0.0
-    source.refuse(
-        f"does not tell whether {east}, {north} are along the axes of its grid or to the east and "
-        "north, expected the attribute standard_name: x_wind, y_wind or eastward_wind, "
-        "northward_wind"
+    names = ", ".join(dict.fromkeys(name for _, name in components))
+    components[0][0].refuse(
+        f"does not tell whether {names} are along the axes of its grid or to the east and north, "
+        "expected the attribute standard_name: x_wind, y_wind or eastward_wind, northward_wind"
     )
 
 

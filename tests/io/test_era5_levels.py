@@ -171,6 +171,19 @@ def test_levels_in_any_order_and_single_ones_among_all(written):
             np.testing.assert_array_equal(getattr(made, name), field)
 
 
+def test_fields_on_different_numbers_of_levels(written, tmp_path):
+    """Only those that all have are used."""
+    profile = np.linspace(240.0, 270.0, 28)[:, None, None]
+    source = model_levels(profile, step=5.0, first=110, wind=(profile / 10, 0.0))
+    written(source.drop_vars(["u", "v"]), "deep.nc")
+    written(source[["u", "v"]].sel(model_level=slice(115, None)), "shallow.nc")
+    whole = written(source.sel(model_level=slice(115, None)), "all.nc")
+    expected = read_aloft(whole, GRID, heights=HEIGHT).aloft
+    made = read_aloft([tmp_path / "deep.nc", tmp_path / "shallow.nc"], GRID, heights=HEIGHT).aloft
+    for name, field in expected.profiles().items():
+        np.testing.assert_array_equal(getattr(made, name), field)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -51,6 +51,17 @@ def profiles(temperature, humidity, wind_u, wind_v, log_pressure, orography, gri
     -------
     dict of (level, y, x) arrays
         ``height`` above the surface [m], and the fields of `Aloft`.
+
+    Notes
+    -----
+    With ``p-``, ``p+`` at the interfaces of a level, ``d = p+ - p-``, ``r = ln(p+ / p-)`` and
+    ``a = 1 - p- r / d``, its geopotential is the sum of ``R T_v r`` of the levels below and its own
+    ``a R T_v``. The slope of the pressure surface is ``grad(Phi) + R T_v (r grad(p-) + a grad(d)) /
+    d``, and the geostrophic wind ``(-dy, dx)`` of it over the Coriolis parameter.
+
+    References
+    ----------
+    Simmons and Burridge (1981), doi:10.1175/1520-0493(1981)109<0758:AEAAMC>2.0.CO;2.
     """
     lower, upper, pressure = interfaces(log_pressure, first)
     depth, log_ratio = lower - upper, np.log(lower / upper)

@@ -63,8 +63,8 @@ NOTES = """
 {changes}
 
 Here s is the logistic function, w winter, a autumn, p pressure and r rising motion over their
-standard deviations. Unchanged: the standard deviation of pressure, the speeds of the waves, the
-ratio and turning of the 10 m wind, memory, mean pressure and temperature, and the laws of forecasts.
+standard deviations. Unchanged: the standard deviation of pressure, the speeds of the waves, ratio
+and turning of the 10 m wind, memory, mean pressure and temperature, and the laws of forecasts.
 
 ## Sources
 

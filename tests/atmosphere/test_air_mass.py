@@ -1,5 +1,6 @@
 """Air aloft: balances, limits at the surface, seasons, and what it leaves alone."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -138,6 +139,21 @@ def test_slopes_are_finite_and_float32_stays(key):
     )
     for field in small.between(JULY, JULY + 600).aloft.profiles().values():
         assert field.dtype == jnp.float32
+
+
+def test_derivatives_are_those_of_finite_differences(key):
+    weather = SyntheticWeather.draw(key, Grid.box((4, 5), 200e3, latitude=78.0))
+    weather = weather.with_aloft(HEIGHTS)
+
+    def total(factor):
+        louder = eqx.tree_at(lambda w: w.amplitude, weather, factor * weather.amplitude)
+        forcing = louder.between(JANUARY, JANUARY + 600)
+        fields = {**forcing.fields(), **forcing.aloft.profiles()}
+        return sum(jnp.sum(jnp.sin(field / (1.0 + jnp.abs(field)))) for field in fields.values())
+
+    step = 1e-5
+    expected = (total(1.0 + step) - total(1.0 - step)) / (2 * step)
+    assert float(jax.grad(total)(1.0)) == pytest.approx(float(expected), rel=1e-6)
 
 
 @pytest.mark.parametrize("heights", [[10.0, 10.0], [-1.0, 5.0], [[1.0, 2.0]]])

@@ -54,8 +54,9 @@ NOTES = """
 * Calm and storm are rarer than in reality: the speeds are those of a Gaussian wind, the quartiles
   too high and the 95th percentile a little low.
 * Waves shorter than 530 km are absent, and with them the fast part of the spectrum in time.
-* July lacks 12 W/m2 of longwave, spring and early summer 10 % of shortwave, beside drifting stations
-  of the 20th century; winter is 4 K warmer than theirs, as that of MOSAiC was.
+* July lacks 12 W/m2 of longwave, spring and early summer 10 % of shortwave beside the drifting
+  stations of the 20th century; winter is 3 to 5 K warmer than theirs, and as cold as the nine days
+  of MOSAiC.
 * Net longwave has two modes, clear and cloudy, as at SHEBA (-40 and about 0 W/m2, Stramler et al.
   2011, J. Climate 24, 1747-1762, doi:10.1175/2010JCLI3817.1); the clear one is 5 W/m2 lower.
 
@@ -69,8 +70,9 @@ and turning of the 10 m wind, memory, mean pressure and temperature, and the law
 
 ## Sources
 
-Cox et al. (2023), doi:10.1038/s41597-023-02415-5, for the station. Serreze et al. (1995), Annals of Glaciology 21, 77-82: 190 kg/m2 of snow a year north of 70 N (266
-of precipitation, 1974-1991), maximum in autumn. Warren et al. (1999), J. Climate 12, 1814-1829.
+Cox et al. (2023), doi:10.1038/s41597-023-02415-5, for the station. Serreze et al. (1995), Annals of
+Glaciology 21, 77-82: 190 kg/m2 of snow a year north of 70 N (266 of precipitation, 1974-1991),
+maximum in autumn. Warren et al. (1999), J. Climate 12, 1814-1829.
 Maykut and Untersteiner (1971), doi:10.1029/JC076i006p01550. Lindsay (1998), J. Climate 11, 313-333.
 Intrieri et al. (2002), doi:10.1029/2000JC000423: clouds at SHEBA 63 % of the time in February, 97 %
 in September. ECMWF Forecast User Guide, section 6.4 (Confluence), for the skill of forecasts.
@@ -135,8 +137,13 @@ def _row(key, value, drawn):
         return f"| {key} | {value:.3g} | | | |"
     low, high = np.nanpercentile(drawn, [5, 95])
     mark = "" if low <= value <= high else "-"
-    drawn = f"{np.nanmean(drawn):.3g} | {low:.3g} to {high:.3g}"
-    return f"| {key} | {value:.3g} | {drawn} | {mark} |"
+    mean, low, high = (_figure(number) for number in (np.nanmean(drawn), low, high))
+    return f"| {key} | {_figure(value)} | {mean} | {low} to {high} | {mark} |"
+
+
+def _figure(value):
+    """A number to three digits."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _year(months, net):

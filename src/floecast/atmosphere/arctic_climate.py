@@ -274,7 +274,7 @@ def snowfall(temperature, humidity, cloud):
     Returns
     -------
     (y, x) array
-        [kg/m2/s]; about 200 kg/m2 a year in the central Arctic, most of it in autumn.
+        [kg/m2/s]; about 200 kg/m2 a year in the central Arctic, the most in September.
 
     Notes
     -----

@@ -7,10 +7,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from floecast.core.calendar import DAY
+from floecast.core.errors import InputError
 from floecast.core.grid import EARTH_ROTATION
 
+from . import air_mass
 from . import arctic_climate as climate
-from .forcing import Forcing
+from .forcing import Aloft, Forcing
 
 AIR_DENSITY = 1.3
 """[kg/m3]"""
@@ -21,23 +23,18 @@ Tellus 44A, 54-66)."""
 
 PERIOD = 12800e3
 """Of the travelling pressure waves along x and y [m]: twice the Arctic grids."""
-WAVES = 12
-"""Highest wave number on that period; the shortest wave is about 1070 km long."""
+WAVES = 24
+"""Highest wave number on that period; the shortest wave is about 530 km long."""
 OSCILLATIONS = 4
 """Frequencies of each wave."""
 PRESSURE_STD = 780.0
 """Standard deviation of sea-level pressure about its seasonal mean [Pa]."""
-WAVE_SCALE = 400e3
+WAVE_SCALE = 440e3
 """Scale l of the spectrum (1 + k^2 l^2)^-3 of pressure, a kinetic-energy spectrum of k^-3 [m]."""
 WAVE_SPEED = 4.0
 """Standard deviation of the phase speeds [m/s]."""
 MEMORY = 1.5 * DAY
 """Time in which air takes on the temperature of the place it has come to [s]."""
-
-CLOUD_WARMTH = 4.0
-"""Warming of the winter surface where pressure is one standard deviation low, by its clouds [K]."""
-LARGEST_ANOMALY = 15.0
-"""Of temperature [K]."""
 
 HALF_SKILL = 6.6 * DAY
 """Lead at which the correlation of a forecast with the truth has halved [s]."""
@@ -72,6 +69,8 @@ class SyntheticWeather(eqx.Module):
         When the forecast that this is was issued, seconds since 2000-01-01.
     skill : float
         Correlation with the weather itself up to then; 1 for that weather.
+    heights : (level,) array, optional
+        At which `between` tells what the air is aloft [m]; see `with_aloft`.
 
     Notes
     -----
@@ -80,8 +79,10 @@ class SyntheticWeather(eqx.Module):
     products of small matrices. The geostrophic wind of that pressure, turned and slowed, is the
     10 m wind. Temperature departs from its seasonal mean because air brings the temperature of the
     place it comes from, the displacement of air over `MEMORY` times the mean gradient, and because
-    clouds, which go with low pressure, keep the winter's surface warm. Humidity, radiation and
-    snowfall follow from temperature and cloud.
+    clouds keep the winter's surface warm. Clouds go with the rising air of Ekman pumping, which is
+    proportional to the vorticity of the geostrophic wind, the Laplacian of pressure. Humidity,
+    radiation and snowfall follow from temperature and cloud. Aloft, the wind changes with height in
+    balance with the gradient of the temperature of the air mass: see `air_mass`.
     """
 
     x: Float[Array, " nx"]
@@ -96,6 +97,7 @@ class SyntheticWeather(eqx.Module):
     phase: Float[Array, "3 oscillation ky kx"]
     issued: Int[Array, ""]
     skill: Float[Array, ""]
+    heights: Float[Array, " level"] | None = None
 
     @classmethod
     def draw(cls, key, grid):
@@ -128,6 +130,24 @@ class SyntheticWeather(eqx.Module):
             issued=jnp.asarray(NEVER),
             skill=jnp.asarray(1.0, float),
         )
+
+    def with_aloft(self, heights):
+        """The same weather, of which `between` also gives the air aloft.
+
+        Parameters
+        ----------
+        heights : (level,) array
+            Above the surface, ascending [m].
+
+        Returns
+        -------
+        SyntheticWeather
+        """
+        values = np.atleast_1d(np.asarray(heights, float))
+        if values.ndim > 1 or np.any(values < 0) or np.any(np.diff(values) <= 0):
+            raise InputError(f"heights aloft are {heights}, expected a list ascending from 0 m on")
+        heights = jnp.asarray(values, self.x.dtype)
+        return eqx.tree_at(lambda w: w.heights, self, heights, is_leaf=lambda leaf: leaf is None)
 
     def forecast(self, key, issued, *, member=0):
         """This weather as a forecast would have it.
@@ -178,8 +198,7 @@ class SyntheticWeather(eqx.Module):
     def pressure(self, time):
         """Sea-level pressure at a time, ``(y, x)`` [Pa]."""
         mean, _, _ = climate.mean_pressure(self.x, self.y, self.centres, time)
-        anomaly, _, _ = self._waves(self._coefficients(time)[0])
-        return mean + anomaly
+        return mean + self._waves(self._coefficients(time)[0][None])[0]
 
     @jax.jit
     def between(self, start, end):
@@ -193,26 +212,37 @@ class SyntheticWeather(eqx.Module):
         Returns
         -------
         Forcing
-            With two times and all fields.
+            With two times and all fields; `aloft` if `with_aloft` gave heights.
         """
         time = jnp.stack([jnp.asarray(start), jnp.asarray(end)])
-        return Forcing(time, **jax.vmap(self._fields)(time))
+        fields, profiles = jax.tree.map(
+            lambda field: field.astype(self.x.dtype), jax.vmap(self._fields)(time)
+        )
+        aloft = None if profiles is None else Aloft(self.heights, **profiles)
+        return Forcing(time, **fields, aloft=aloft)
 
     def _fields(self, time):
-        """All fields of `Forcing` at one time, ``(y, x)`` each."""
+        """All fields of `Forcing` at one time, ``(y, x)`` each, and those aloft or None."""
         pressure, displacement = self._coefficients(time)
+        k_x, k_y = _wavenumbers()
+        along, across = 1j * k_x[None], 1j * k_y[:, None]
+        # Where air rises by one standard deviation.
+        rising = (k_x[None] ** 2 + k_y[:, None] ** 2) / _curvature_std()
+        factors = (pressure, along * pressure, across * pressure, -rising * pressure)
+        waves = self._waves(jnp.stack([*factors, along * displacement, across * displacement]))
+        anomaly, anomaly_x, anomaly_y, rising, gathered_x, gathered_y = waves
+
         mean, mean_x, mean_y = climate.mean_pressure(self.x, self.y, self.centres, time)
-        anomaly, anomaly_x, anomaly_y = self._waves(pressure)
+        pressure = mean + anomaly
         wind_u, wind_v = self._geostrophic(mean_x + anomaly_x, mean_y + anomaly_y)
         cosine, sine = WIND_RATIO * np.cos(WIND_TURNING), WIND_RATIO * np.sin(WIND_TURNING)
-
-        _, gathered_x, gathered_y = self._waves(displacement)
         moved = self._geostrophic(gathered_x, gathered_y)
-        temperature = self._temperature(*moved, anomaly, time)
-        cloud = 0.1 + 0.9 * jax.nn.sigmoid(1.5 - climate.winter(time) - anomaly / PRESSURE_STD)
-        humidity = 0.97 * climate.saturation_humidity(temperature, mean + anomaly)
+        mean_temperature, brought = self._brought(*moved, time)
+        temperature = climate.surface_temperature(mean_temperature, brought, rising, time)
+        cloud = climate.cloud(rising, time)
+        humidity = 0.97 * climate.saturation_humidity(temperature, pressure)
         shortwave, longwave = climate.downward_radiation(temperature, cloud, self.latitude, time)
-        return {
+        fields = {
             "wind_u": cosine * wind_u - sine * wind_v,
             "wind_v": cosine * wind_v + sine * wind_u,
             "air_temperature": temperature,
@@ -221,6 +251,15 @@ class SyntheticWeather(eqx.Module):
             "longwave": longwave,
             "snowfall": climate.snowfall(temperature, humidity, cloud),
         }
+        if self.heights is None:
+            return fields, None
+        air = air_mass.surface_temperature(mean_temperature, brought)
+        slope_y, slope_x = jnp.gradient(air, self.x[1] - self.x[0])
+        thermal = self._thermal(self.scale * slope_x, self.scale * slope_y, air)
+        near = (fields["wind_u"], fields["wind_v"])
+        return fields, air_mass.profiles(
+            self.heights, pressure, air, (wind_u, wind_v), thermal, near
+        )
 
     def _coefficients(self, time):
         """Complex amplitudes of pressure and of its integral over `MEMORY`, ``(ky, kx)`` each."""
@@ -234,33 +273,34 @@ class SyntheticWeather(eqx.Module):
         return jnp.sum(wave, axis=(0, 1)), jnp.sum(gathered, axis=(0, 1))
 
     def _waves(self, coefficients):
-        """Field of the given complex amplitudes and its gradient on the map, ``(y, x)`` each."""
+        """Fields of the given complex amplitudes, ``(field, ky, kx)`` to ``(field, y, x)``."""
         k_x, k_y = _wavenumbers()
         waves = jnp.exp(1j * k_x[:, None] * self.x[None])
-        fields = jnp.stack(
-            [coefficients, 1j * k_x[None] * coefficients, 1j * k_y[:, None] * coefficients]
-        )
-        along_x = jnp.einsum("fkl,lx->kfx", fields, waves).reshape(len(k_y), -1)
+        along_x = jnp.einsum("fkl,lx->kfx", coefficients, waves).reshape(len(k_y), -1)
         # Real products are several times as fast as complex ones.
         angle = k_y[None] * self.y[:, None]
         product = jnp.cos(angle) @ along_x.real - jnp.sin(angle) @ along_x.imag
-        return jnp.moveaxis(product.reshape(len(self.y), 3, -1), 1, 0)
+        return jnp.moveaxis(product.reshape(len(self.y), len(coefficients), -1), 1, 0)
 
     def _geostrophic(self, gradient_x, gradient_y):
         """Geostrophic flow of a pressure gradient on the map."""
-        coriolis = 2.0 * EARTH_ROTATION * jnp.sin(jnp.radians(self.latitude))
-        factor = self.scale / (AIR_DENSITY * coriolis)
+        factor = self.scale / (AIR_DENSITY * self._coriolis())
         return -factor * gradient_y, factor * gradient_x
 
-    def _temperature(self, moved_x, moved_y, pressure, time):
-        """Temperature of air that has moved by a displacement [m] under a pressure anomaly."""
-        winter = climate.winter(time)
+    def _thermal(self, slope_x, slope_y, temperature):
+        """Change of the geostrophic wind with height by a gradient of temperature [1/s]."""
+        factor = air_mass.GRAVITY / (self._coriolis() * temperature)
+        return -factor * slope_y, factor * slope_x
+
+    def _coriolis(self):
+        return 2.0 * EARTH_ROTATION * jnp.sin(jnp.radians(self.latitude))
+
+    def _brought(self, moved_x, moved_y, time):
+        """Mean temperature and what air that has moved by a displacement [m] brings to it [K]."""
         seasonal_range = self.winter_temperature - self.summer_temperature
-        mean = self.summer_temperature + winter * seasonal_range
+        mean = self.summer_temperature + climate.winter(time) * seasonal_range
         slope_y, slope_x = jnp.gradient(mean, self.x[1] - self.x[0])
-        brought = -self.scale * (moved_x * slope_x + moved_y * slope_y)
-        anomaly = brought - winter * CLOUD_WARMTH * pressure / PRESSURE_STD
-        return mean + LARGEST_ANOMALY * jnp.tanh(anomaly / LARGEST_ANOMALY)
+        return mean, -self.scale * (moved_x * slope_x + moved_y * slope_y)
 
 
 def _wavenumbers():
@@ -269,14 +309,26 @@ def _wavenumbers():
     return lowest * np.arange(WAVES + 1), lowest * np.arange(-WAVES, WAVES + 1)
 
 
-def _amplitude():
-    """Amplitude of each oscillation of each wave, ``(ky, kx)`` [Pa]."""
+def _variance():
+    """Share of each wave in the variance of pressure, ``(ky, kx)``."""
     k_x, k_y = _wavenumbers()
     squared = k_x[None] ** 2 + k_y[:, None] ** 2
     variance = (1.0 + squared * WAVE_SCALE**2) ** -3
     variance[:, 0] /= 2  # the lattice holds these waves twice
     variance[squared == 0] = 0.0
-    return PRESSURE_STD * np.sqrt(2.0 * variance / variance.sum() / OSCILLATIONS)
+    return variance / variance.sum()
+
+
+def _amplitude():
+    """Amplitude of each oscillation of each wave, ``(ky, kx)`` [Pa]."""
+    return PRESSURE_STD * np.sqrt(2.0 * _variance() / OSCILLATIONS)
+
+
+def _curvature_std():
+    """Standard deviation of the Laplacian of pressure [Pa/m2]."""
+    k_x, k_y = _wavenumbers()
+    squared = k_x[None] ** 2 + k_y[:, None] ** 2
+    return PRESSURE_STD * np.sqrt(np.sum(_variance() * squared**2))
 
 
 @jax.jit

@@ -49,6 +49,7 @@ _HOME = {
     "verify": "verification.verify",
     "Scorecard": "verification.scorecard",
     "read_observations": "io.readers",
+    "read_aloft": "io.readers",
     "read_forcing": "io.readers",
     "read_thickness_field": "io.readers",
     "Config": "config",

@@ -43,6 +43,7 @@ def _in_utc(time):
 Kind = Literal["concentration", "thickness", "drift_u", "drift_v"]
 StateField = Literal["concentration", "ice_volume", "snow_volume", "u", "v", "damage"]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_below_data_folder)]
+FileNames = Annotated[list[FileName], Field(min_length=1)]
 Time = Annotated[datetime, AfterValidator(_in_utc)]
 
 
@@ -165,7 +166,11 @@ class WeatherSection(Section):
         "climatology: each member draws weather of its own; file: all members have the weather of "
         "a file, and what the file lacks from weather of their own"
     )
-    file: FileName | None = Field(None, description="weather file, under the data folder")
+    file: FileName | FileNames | None = Field(
+        None,
+        description="weather file under the data folder, or a list of files and of patterns such "
+        "as era5/2015-*.nc, on the same cells; ERA5 on model levels among them gives the air aloft",
+    )
 
 
 class ForecastSection(Section):

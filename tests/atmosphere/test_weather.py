@@ -154,6 +154,19 @@ def test_wind_from_the_warm_side_brings_warm_air(arctic, winter):
     assert np.corrcoef(brought.ravel(), anomaly.ravel())[0, 1] > 0.3
 
 
+def test_clouds_and_snow_lie_over_cyclones(arctic, winter):
+    anomaly = winter["p"] - winter["p"].mean(axis=0)
+    slope = [np.gradient(np.gradient(anomaly, axis=axis), axis=axis) for axis in (1, 2)]
+    pack = arctic.mask_t & (arctic.latitude > 80)
+    curvature = sum(slope)[:, pack].ravel()
+    for name in ("longwave", "snowfall", "air_temperature"):
+        field = (winter[name] - winter[name].mean(axis=0))[:, pack].ravel()
+        assert np.corrcoef(curvature, field)[0, 1] > 0.3, name
+    # Temperature at a place changes within hours as in the winter of MOSAiC, 4.1 K in a day.
+    change = winter["air_temperature"][2:] - winter["air_temperature"][:-2]
+    assert 2.5 < change[:, pack].std() < 5.0
+
+
 def test_the_seasons(arctic):
     keys = jax.random.split(jax.random.key(3), 20)
     pack = arctic.mask_t & (arctic.latitude > 80)

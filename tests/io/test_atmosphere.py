@@ -7,7 +7,7 @@ import xarray as xr
 from floecast.atmosphere.forcing import check_forcing
 from floecast.core.calendar import HOUR, to_seconds
 from floecast.core.errors import InputError
-from floecast.core.projection import EPSG_3413, rotate_to_east_north
+from floecast.core.projection import EPSG_3413, rotate_to_east_north, rotate_to_grid
 from floecast.io.atmosphere import specific_humidity
 from floecast.io.readers import (
     identify,
@@ -110,6 +110,54 @@ def test_many_times_are_read_in_parts(written):
     np.testing.assert_allclose(speed / speed[-1], hours / 59, atol=1e-5)
 
 
+def test_a_wind_around_the_pole(written):
+    """Solid-body rotation: 10 m/s times the cosine of latitude to the east, along our axes."""
+    latitude = np.radians(layouts.axis(90.0, -1.0, 51))[:, None]
+    wind = (10.0 * np.cos(latitude), 0.0)
+    forcing = read_forcing(written(layouts.weather(values=wind, step=1.0)), GRID)
+    expected = rotate_to_grid(10.0 * np.cos(np.radians(GRID.latitude)), 0.0, GRID.angle)
+    for field, wanted in zip((forcing.wind_u, forcing.wind_v), expected, strict=True):
+        np.testing.assert_allclose(field[0], wanted, atol=2e-3)
+
+
+def test_running_means_of_gfs(written):
+    """100 W/m2 in the first hour, 200 in the second: the mean since 00 UTC is 150."""
+    hours = np.arange(1, 8)
+    flux = 100.0 * hours
+    mean = np.array([flux[:n].mean() if n <= 6 else flux[6] for n in hours])
+    mean = mean[:, None, None]
+    names = (*("UGRD_10maboveground", "VGRD_10maboveground"), "DSWRF_surface", "DLWRF_surface")
+    source = layouts.weather(
+        (*names, "PRATE_surface", "CSNOW_surface"),
+        (0.0, 0.0, mean, 0.5 * mean, 2e-5, np.arange(7)[:, None, None] % 2),
+        ("m/s", "m/s", "W/m^2", "W/m^2", "kg/m^2/s", "-"),
+        generation="gfs",
+        hours=hours,
+        step=5.0,
+    )
+    forcing = read_forcing(written(source), GRID)
+    # Half way between the means of the hours on both sides.
+    np.testing.assert_allclose(forcing.shortwave[:-1, 60, 60], flux[:-1] + 50.0, rtol=1e-5)
+    np.testing.assert_allclose(forcing.longwave, 0.5 * forcing.shortwave, rtol=1e-5)
+    np.testing.assert_allclose(forcing.snowfall[:, 60, 60], [0, 2e-5] * 3 + [0])
+    instant = written(
+        source.assign(DSWRF_surface=source.DSWRF_surface.assign_attrs(GRIB_stepType="instant"))
+    )
+    made = read_forcing(instant, GRID).shortwave[:, 60, 60]
+    np.testing.assert_allclose(made, mean[:, 0, 0], rtol=1e-5)
+
+
+def test_sums_lack_the_first_time_of_a_forecast_only(written, tmp_path):
+    names, units = ("u10", "v10", "ssrd"), ("m/s", "m/s", "J m**-2")
+    source = layouts.weather(names, (1.0, 1.0, 3.6e5), units, hours=range(4), step=5.0)
+    layouts.write(source[["u10", "v10"]], tmp_path / "wind.nc")
+    layouts.write(source[["ssrd"]].isel(valid_time=slice(1, None)), tmp_path / "sum.nc")
+    np.testing.assert_allclose(read_forcing(tmp_path / "*.nc", GRID).shortwave, 100.0, rtol=1e-6)
+    layouts.write(source[["ssrd"]].isel(valid_time=[1, 3]), tmp_path / "sum.nc")
+    with pytest.raises(InputError, match="sum.nc: ssrd is missing at 2016-11-20T02:00:00Z"):
+        read_forcing(tmp_path / "*.nc", GRID)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -197,6 +245,32 @@ def test_gfs_wind_against_kimura_drift(data_folder):
     assert correlation > 0.58
     assert np.abs(factor) == pytest.approx(0.014, abs=0.003)
     assert np.degrees(np.angle(factor)) == pytest.approx(-24, abs=6)
+
+
+def test_gfs_in_parts_and_against_direct_interpolation(data_folder, tmp_path):
+    """One file a component and a day gives the same; wind by another way, away from the pole."""
+    path = data_folder / "gfs_wind_20161120" / "gfs_1deg_u10v10_20161120_22.nc"
+    whole = read_forcing(path, GRID)
+    with xr.open_dataset(path) as source:
+        for name in ("u10", "v10"):
+            source[[name]].isel(time=slice(0, 4)).to_netcdf(tmp_path / f"{name}_20.nc")
+            source[[name]].isel(time=slice(4, 9)).to_netcdf(tmp_path / f"{name}_21.nc")
+        round_once = source.isel(lon=[*range(360), 0]).assign_coords(lon=range(361))
+        south = GRID.mask_t & (GRID.latitude < 75)
+        to = {"lat": GRID.latitude[south], "lon": GRID.longitude[south] % 360}
+        to = {name: xr.DataArray(values, dims="cell") for name, values in to.items()}
+        direct = round_once.interp(to)
+        wind = rotate_to_grid(direct.u10.values, direct.v10.values, GRID.angle[south])
+    parts = read_forcing(tmp_path / "*.nc", GRID)
+    for ours, split, wanted in zip(
+        (whole.wind_u, whole.wind_v), (parts.wind_u, parts.wind_v), wind, strict=True
+    ):
+        np.testing.assert_array_equal(ours, split)
+        assert np.abs(ours[:, south] - wanted).max() < 0.1
+    # Linear in time between the samples.
+    middle = whole.between(whole.time[2] + 2 * HOUR, whole.time[3])
+    expected = (2 * whole.wind_u[2] + whole.wind_u[3]) / 3
+    np.testing.assert_allclose(middle.wind_u[0], expected, atol=1e-5)
 
 
 def test_era5_ensemble_is_refused_in_one_line(data_folder):

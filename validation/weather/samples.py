@@ -68,7 +68,7 @@ def ensemble(folder, grid):
 
 
 def sampled(field, grid):
-    """A ``(..., y, x)`` field as a grid of every third cell has it, for ERA5's ensemble is coarse."""
+    """A ``(..., y, x)`` field as every third cell has it: ERA5's members are as coarse."""
     every = slice(None, None, 3)
     moved = np.moveaxis(field[..., every, every], (-2, -1), (0, 1))
     axes = (grid.y[every], grid.x[every])

@@ -12,7 +12,7 @@ GAS_CONSTANT, HEAT_CAPACITY = 287.05, 1004.7
 COLDNESS = 0.75
 """How far the lower troposphere departs from freezing where the seasonal 2 m air departs by 1; the
 rest of the cold of winter is in the inversion at the surface [1]."""
-CONTRAST = 2.0
+CONTRAST = 1.5
 """Temperature that air brings from elsewhere, over that by the mean gradient at 2 m [1]; fronts
 make real gradients the steeper."""
 LAPSE_RATE = 4.0e-3

@@ -215,7 +215,9 @@ class SyntheticWeather(eqx.Module):
             With two times and all fields; `aloft` if `with_aloft` gave heights.
         """
         time = jnp.stack([jnp.asarray(start), jnp.asarray(end)])
-        fields, profiles = jax.vmap(self._fields)(time)
+        fields, profiles = jax.tree.map(
+            lambda field: field.astype(self.x.dtype), jax.vmap(self._fields)(time)
+        )
         aloft = None if profiles is None else Aloft(self.heights, **profiles)
         return Forcing(time, **fields, aloft=aloft)
 

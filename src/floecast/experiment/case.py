@@ -23,6 +23,7 @@ from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.io.readers import concentration_field, read_forcing
 from floecast.io.run_folder import RunFolder, input_record
+from floecast.io.weather_files import find_files
 from floecast.progress import Silent
 from floecast.simulator.free_drift import FreeDrift
 from floecast.simulator.model import Simulator
@@ -87,6 +88,13 @@ class Case:
         if noted is not None:
             noted["inputs"].append(input_record(path, self.data))
         return path
+
+    def inputs(self, names, noted=None):
+        """Paths of real files by names and patterns; with `noted`, the manifest tells of them."""
+        if self.data is None:
+            raise InputError(f"{names} is needed; name its folder by --data or FLOECAST_DATA")
+        found = find_files(names, self.data)
+        return [self.input(path.relative_to(self.data), noted) for path in found]
 
     @cached_property
     def initial_concentration(self):
@@ -155,7 +163,7 @@ class Case:
                     for number in range(self.config.ensemble.members)
                 ]
             case "file":
-                known = read_forcing(self.input(self.config.weather.file, noted), self.grid)
+                known = read_forcing(self.inputs(self.config.weather.file, noted), self.grid)
                 check_forcing(known, self.grid, self.leads[0], self.leads[-1], known.fields())
                 others = self.climatological_weather("forecast")
                 return [FilledForcing(known, other) for other in others]

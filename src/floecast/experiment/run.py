@@ -6,6 +6,7 @@ from floecast.core.calendar import DAY, to_seconds
 from floecast.core.errors import InputError
 from floecast.io.readers import check_use
 from floecast.io.run_folder import RunFolder, default_folder
+from floecast.io.weather_files import find_files
 from floecast.progress import Silent
 
 from . import analysis, background, forecast, report, verification
@@ -53,10 +54,12 @@ def run(config, *, data=None, out=None, until="report", progress=None):
     for key, name, door, start, end in uses(config):
         if data is None:
             raise InputError(f"{name} is needed; name its folder by --data or FLOECAST_DATA")
-        if not (data / name).is_file():
-            raise InputError(f"no file {data / name}; the README says where to download it")
         try:
-            check_use(data / name, door, start, end)
+            paths = find_files(name, data)
+            absent = [path for path in paths if not path.is_file()]
+            if absent:
+                raise InputError(f"no file {absent[0]}; the README says where to download it")
+            check_use(paths, door, start, end)
         except InputError as error:
             raise InputError(f"{key}: {error}") from None
     progress = Silent() if progress is None else progress
@@ -84,8 +87,8 @@ def uses(config):
     Returns
     -------
     list of tuple
-        Key in the configuration, file below the data folder, function that reads it, and first and
-        last time that it must cover [s since 2000-01-01].
+        Key in the configuration, file below the data folder or list of files and patterns, function
+        that reads it, and first and last time that it must cover [s since 2000-01-01].
     """
     issue = to_seconds(config.analysis_time)
     end = issue + config.forecast.days * DAY

@@ -1,15 +1,16 @@
-"""Readers of weather: regular latitude-longitude files as forcing, and series of wind."""
-
-from dataclasses import dataclass
+"""Readers of surface weather: ERA5, GFS, AROME-Arctic, CARRA and files like them, as forcing."""
 
 import numpy as np
 
 from floecast.atmosphere.forcing import Forcing
-from floecast.core.calendar import HOUR, iso
+from floecast.core.calendar import iso
+from floecast.core.projection import rotate_to_east_north
 from floecast.core.variables import VARIABLES
 
-from .grids import GridDefinition
+from . import accumulations
+from .projected_weather import is_spatial, layout_of, regular_axes, wind_angle
 from .regrid import regrid, regrid_vector
+from .weather_files import common_times, pieces_of, read_part
 
 _FASTEST = 100.0  # [m/s]
 _SEA_LEVEL_PRESSURE = 101325.0  # [Pa]
@@ -17,220 +18,326 @@ _WATER_DENSITY = 1000.0  # [kg/m3]
 _DRY_TO_VAPOUR = 287.0597 / 461.5250  # gas constants of dry air and water vapour [1]
 
 # Names in the files of both generations of the Copernicus data store, of GFS by wgrib2 and by
-# cfgrib, the first found taken; and by unit, factor to ours, least and largest value in the file.
-_NAMES = {
-    "east": ("u10", "10u", "VAR_10U", "UGRD_10maboveground"),
-    "north": ("v10", "10v", "VAR_10V", "VGRD_10maboveground"),
-    "air_temperature": (*VARIABLES["air_temperature"].synonyms, "TMP_2maboveground"),
-    "humidity": (*VARIABLES["humidity"].synonyms, "q", "SPFH_2maboveground"),
-    "dew_point": ("d2m", "2d", "VAR_2D", "DPT_2maboveground"),
-    "pressure": ("sp", "SP", "PRES_surface", "msl", "PRMSL_meansealevel"),
-    "shortwave": ("avg_sdswrf", "msdwswrf", "ssrd", "SSRD", "DSWRF_surface"),
-    "longwave": ("avg_sdlwrf", "msdwlwrf", "strd", "STRD", "DLWRF_surface"),
-    "snowfall": ("avg_tsrwe", "msr", "sf", "SF"),
+# cfgrib, and of MET Norway, the first found taken.
+_MET_SUM = "integral_of_surface_downwelling_{}wave_flux_in_air_wrt_time"
+_GFS_MEANS = ("DSWRF_surface", "dswrf", "sdswrf", "DLWRF_surface", "dlwrf", "sdlwrf")
+NAMES = {
+    "east": ("u10", "10u", "VAR_10U", "UGRD_10maboveground", "x_wind_10m"),
+    "north": ("v10", "10v", "VAR_10V", "VGRD_10maboveground", "y_wind_10m"),
+    "air_temperature": (
+        *VARIABLES["air_temperature"].synonyms,
+        "TMP_2maboveground",
+        "air_temperature_2m",
+    ),
+    "humidity": (
+        *VARIABLES["humidity"].synonyms,
+        "q",
+        "SPFH_2maboveground",
+        "2sh",
+        "specific_humidity_2m",
+    ),
+    "dew_point": ("d2m", "2d", "VAR_2D", "DPT_2maboveground", "dew_point_temperature_2m"),
+    "relative_humidity": ("r2", "2r", "RH_2maboveground", "relative_humidity_2m"),
+    "pressure": (
+        "sp",
+        "SP",
+        "PRES_surface",
+        "surface_air_pressure",
+        "msl",
+        "prmsl",
+        "PRMSL_meansealevel",
+        "air_pressure_at_sea_level",
+    ),
+    "shortwave": (
+        "avg_sdswrf",
+        "msdwswrf",
+        "ssrd",
+        "SSRD",
+        *_GFS_MEANS[:3],
+        _MET_SUM.format("short"),
+    ),
+    "longwave": (
+        "avg_sdlwrf",
+        "msdwlwrf",
+        "strd",
+        "STRD",
+        *_GFS_MEANS[3:],
+        _MET_SUM.format("long"),
+    ),
+    "snowfall": (
+        "avg_tsrwe",
+        "msr",
+        "sf",
+        "SF",
+        "snowfall_amount_acc",
+        "integral_of_snowfall_amount_wrt_time",
+        "titspf",
+    ),
+    "precipitation": ("PRATE_surface", "prate"),
+    "snow_share": ("CSNOW_surface", "csnow"),
 }
-# Packed files hold values a little below zero. Sums are those of one hour.
-_RADIATION = {"W m-2": (1.0, -3.0, 1500.0), "J m-2": (1 / HOUR, -1e4, 1500.0 * HOUR)}
+"""Names in files by ours."""
+
+# By unit: factor to ours, least and largest value in the file. Packed files hold values a little
+# below zero. Sums may be those of a forecast of ten days.
+_TEN_DAYS = 864000.0
+_RADIATION = {"W m-2": (1.0, -3.0, 1500.0), "J m-2": (1.0, -1e4, 1500.0 * _TEN_DAYS)}
 _UNITS = {
     "east": {"m s-1": (1.0, -_FASTEST, _FASTEST)},
     "north": {"m s-1": (1.0, -_FASTEST, _FASTEST)},
     "air_temperature": {"K": (1.0, 150.0, 340.0)},
     "humidity": {"1": (1.0, -1e-4, 0.1)},
     "dew_point": {"K": (1.0, 100.0, 340.0)},
+    "relative_humidity": {"1": (1.0, -0.02, 1.5), "%": (0.01, -2.0, 150.0)},
     "pressure": {"Pa": (1.0, 3e4, 1.1e5)},
     "shortwave": _RADIATION,
     "longwave": _RADIATION,
     "snowfall": {
         "kg m-2 s-1": (1.0, -1e-5, 0.1),
-        "m of water equivalent": (_WATER_DENSITY / HOUR, -1e-4, 0.1),
+        "kg m-2": (1.0, -0.1, 3e3),
+        "m of water equivalent": (_WATER_DENSITY, -1e-4, 3.0),
     },
+    "precipitation": {"kg m-2 s-1": (1.0, -1e-5, 0.1)},
+    "snow_share": {"1": (1.0, 0.0, 1.0)},
 }
-_AXES = (("latitude", "lat"), ("longitude", "lon"))
-# Degrees beyond the grid that interpolation needs, and times read at once.
-_MARGIN = 5.0
+_WIND = ("east", "north")
+_SUMS = ("J m-2", "kg m-2", "m of water equivalent")
+_OVER_TIME = ("shortwave", "longwave", "snowfall")
+_NEVER_NEGATIVE = (*_OVER_TIME, "humidity")
 _TIMES_AT_ONCE = 48
-
-# Series: names of the east and north wind, in the order in which they are looked for.
-_SERIES = (("wind_u", "wind_v"), ("u", "v"), ("u10", "v10"))
-
-
-@dataclass(frozen=True)
-class WindSeries:
-    """10 m wind along time at some points, or one mean over an area.
-
-    Parameters
-    ----------
-    time : (time,) int array
-        Seconds since 2000-01-01, ascending.
-    east, north : (time, point) array
-        [m/s], NaN where missing.
-    latitude, longitude : (time, point) array or None
-        [degrees], NaN where missing; None for an area.
-    pressure : (time, point) array or None
-        At sea level [Pa].
-    """
-
-    time: np.ndarray
-    east: np.ndarray
-    north: np.ndarray
-    latitude: np.ndarray | None = None
-    longitude: np.ndarray | None = None
-    pressure: np.ndarray | None = None
+# Cells of the file that are smaller than this share of ours are averaged, not interpolated.
+_FINE = 0.5
 
 
 def has_surface_fields(source):
     """Whether a file holds weather near the surface on latitude and longitude axes."""
-    return _axes(source) is not None and any(_first(source, names) for names in _NAMES.values())
+    return regular_axes(source) is not None and _has_fields(source)
+
+
+def has_projected_fields(source):
+    """Whether a file holds weather near the surface on a grid of its own."""
+    return regular_axes(source) is None and _has_fields(source)
+
+
+def _has_fields(source):
+    return any(
+        source.has(name) and is_spatial(source, name) for names in NAMES.values() for name in names
+    )
 
 
 def has_pressure_levels(source):
     """Whether a file holds fields on pressure levels and no 10 m wind."""
     levels = ("pressure_level", "isobaricInhPa", "level", "plev")
-    return _first(source, levels) is not None and _first(source, _NAMES["east"]) is None
+    return any(map(source.has, levels)) and not any(map(source.has, NAMES["east"]))
 
 
-def has_wind_series(source):
-    """Whether a file holds wind along time."""
-    return _series_names(source) is not None
-
-
-def read_latlon_forcing(source, grid):
-    """Forcing from a regular latitude-longitude file, such as ERA5 or GFS.
+def read_surface_forcing(sources, grid, outside=None):
+    """Forcing from files of surface weather.
 
     Parameters
     ----------
-    source : Source
+    sources : list of Source
+        All on the same cells: one file, one a field, one a month, or both.
     grid : Grid
         A preset.
+    outside : Forcing, optional
+        On the same grid, for the ocean that the files do not cover, as those of a regional model,
+        and for the fields that they lack.
 
     Returns
     -------
     Forcing
-        10 m wind turned to the axes of the grid, and what the file has of 2 m temperature, 2 m
-        humidity (specific, or by dew point), downward radiation and snowfall; at T points, float32.
+        10 m wind turned to the axes of the grid, and what the files have of 2 m temperature, 2 m
+        humidity (specific, by dew point or relative), downward radiation and snowfall; at T points,
+        float32.
 
     Raises
     ------
     InputError
-        If the file is not as expected or does not cover the ocean of the grid.
+        If a file is not as expected, times are missing or stand twice, or the ocean of the grid is
+        not covered.
 
     Notes
     -----
     Linear interpolation on a polar plane, to whose axes the wind is turned first, so that the pole
-    is no special place. Sums of radiation and snowfall are taken as those of the hour before each
-    time, as in ERA5, and given to that time as means; values a little below zero, which packing
-    leaves, become zero. Land cells that the file does not cover get the mean over the ocean.
+    is no special place; area means where the cells of the file are less than half as wide as ours.
+    Radiation and snowfall that stand for some time before their own are brought to it by
+    `floecast.io.accumulations`: sums of files on latitudes and longitudes are those of the hour
+    before, as in ERA5, and else those since the start of the forecast; means of GFS those since 00,
+    06, 12 or 18 UTC. Values a little below zero, which packing leaves, become zero. Land cells that
+    the files do not cover get the mean over the ocean.
     """
-    time, time_dim = _times(source)
-    found = _found(source)
-    definition, rows = _where(source, grid)
+    pieces = surface_pieces(sources)
+    time = common_times(pieces, late=_OVER_TIME)
+    layout = layout_of(sources[0], grid)
+    for source in sources[1:]:
+        if not layout.fits(layout_of(source, grid)):
+            source.refuse(f"holds other cells than {sources[0].path.name}, expected the same")
+    wind = [(piece.source, piece.variable) for name in _WIND for piece in pieces[name]]
+    angle = wind_angle(wind, layout)
+    method = "bilinear"
+    if not layout.regular and layout.spacing() < _FINE * grid.spacing:
+        method = "conservative"
     parts = []
     for first in range(0, time.size, _TIMES_AT_ONCE):
-        index = {time_dim: slice(first, first + _TIMES_AT_ONCE), _axes(source)[0]: rows}
-        values = {
-            name: _field(source, variable, name, time_dim, index)
-            for name, variable in found.items()
-            if variable
-        }
-        parts.append(_on_grid(values, definition, grid))
-    fields = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    for name, field in fields.items():
-        missing = (np.isnan(field) & grid.mask_t).any(axis=0).sum()
-        if missing:
-            source.refuse(
-                f"{name} is missing on {missing} of {grid.mask_t.sum()} ocean cells of "
-                f"{grid.name}, expected values down to {grid.latitude[grid.mask_t].min():.0f} N"
-            )
-        mean = field[:, grid.mask_t].mean(axis=1)[:, None, None]
-        fields[name] = np.where(np.isnan(field), mean, field).astype(np.float32)
-    return Forcing(time, **fields)
+        wanted = time[first : first + _TIMES_AT_ONCE]
+        parts.append(_on_grid(_values(pieces, wanted, layout), layout, angle, grid, method))
+    fields = {}
+    for name in [name for name in parts[0] if name != "north"]:
+        when, values = (
+            np.concatenate([part[name][item] for part in parts if name in part])
+            for item in range(2)
+        )
+        if name in _OVER_TIME:
+            values = _at_times(pieces[name], name, when, values, layout, time)
+        fields[name] = values
+    made = {
+        name: _filled(sources[0], name, field, time, grid, outside)
+        for name, field in _derived(fields).items()
+    }
+    if outside is not None:
+        for name in outside.fields().keys() - made.keys():
+            made[name] = _sampled(sources[0], outside, name, time)
+    return Forcing(time, **made)
 
 
-def check_latlon_forcing(source, start, end):
-    """Refuse a file without wind, or whose times do not reach from `start` to `end` [s]."""
-    _found(source)
-    time, _ = _times(source)
+def check_surface_forcing(sources, start, end):
+    """Refuse files without wind, or whose times do not reach from `start` to `end` [s]."""
+    time = common_times(surface_pieces(sources), late=_OVER_TIME)
     if start < time[0] or end > time[-1]:
-        source.refuse(
+        sources[0].refuse(
             f"covers {iso(time[0])} to {iso(time[-1])}, expected {iso(start)} to {iso(end)}"
         )
 
 
-def read_wind_series(source):
-    """Wind along time.
-
-    Parameters
-    ----------
-    source : Source
-
-    Returns
-    -------
-    WindSeries
-
-    Raises
-    ------
-    InputError
-        If the file is not as expected.
-    """
-    east_name, north_name = _series_names(source)
-    dims = source.variable(east_name).dims
-    time = source.seconds("time")
-
-    def along(name, unit, least, most):
-        values = source.numbers(name, dims, unit, within=(least, most), gaps=True)
-        return values.reshape(time.size, -1)
-
-    east, north = (along(name, "m s-1", -_FASTEST, _FASTEST) for name in (east_name, north_name))
-    places = pressure = None
-    if source.has("latitude", "longitude"):
-        places = (
-            along("latitude", "degrees_north", -90, 90),
-            along("longitude", "degrees_east", -180, 360),
-        )
-    if source.has("msl"):
-        factor = 100.0 if source.unit("msl") == "hPa" else 1.0
-        pressure = factor * along("msl", ("Pa", "hPa"), 8e4 / factor, 1.1e5 / factor)
-    return WindSeries(time, east, north, *(places or (None, None)), pressure)
-
-
-def _found(source):
-    """Names of the variables of the file by ours, None for what it lacks; wind it must have."""
-    found = {name: _first(source, names) for name, names in _NAMES.items()}
-    absent = [name for name in ("east", "north") if not found[name]]
+def surface_pieces(sources):
+    """What the files hold, by our name; wind they must have."""
+    pieces = pieces_of(sources, NAMES)
+    absent = [name for name in _WIND if name not in pieces]
     if absent:
-        source.refuse(
+        sources[0].refuse(
             f"the {' and '.join(absent)} component of the 10 m wind is missing, expected one of "
-            f"{', '.join(_NAMES[absent[0]])}; the file holds {source.listing()}"
+            f"{', '.join(NAMES[absent[0]])}; the file holds {sources[0].listing()}"
         )
-    return found
+    return pieces
 
 
-def _on_grid(values, definition, grid):
-    """Fields of `Forcing` on the grid from those of the file, by name."""
-    east, north = values.pop("east"), values.pop("north")
-    fields = dict(
-        zip(("wind_u", "wind_v"), regrid_vector(east, north, definition, grid), strict=True)
+def _values(pieces, wanted, layout):
+    """Times and values ``(time, row, column)`` of all fields, by name."""
+    made = {}
+    for name, parts in pieces.items():
+
+        def read(piece, index, name=name):
+            return _field(piece, name, layout, index)
+
+        when, values = read_part(parts, wanted, read)
+        if when.size:
+            made[name] = (when, values)
+    return made
+
+
+def _on_grid(fields, layout, angle, grid, method):
+    """The same on the grid, the wind along its axes as ``wind_u`` and ``wind_v``."""
+    definition = layout.definition
+    (when, first), (_, second) = fields.pop("east"), fields.pop("north")
+    east, north = rotate_to_east_north(first, second, angle)
+    wind = regrid_vector(
+        east.astype(np.float32), north.astype(np.float32), definition, grid, method=method
     )
-    for name, field in values.items():
-        fields[name] = regrid(field, definition, grid, method="bilinear")
+    made = {"wind_u": (when, wind[0]), "wind_v": (when, wind[1])}
+    for name, (when, values) in fields.items():
+        made[name] = (when, regrid(values, definition, grid, method=method))
+    return made
+
+
+def _at_times(pieces, name, when, values, layout, time):
+    """Radiation or snowfall at all times, from what the files hold over time."""
+    parts = []
+    for piece in pieces:
+        inside = np.isin(when, piece.time)
+        held = values[inside], when[inside]
+        try:
+            parts.append(_means(piece, layout, *held))
+        except ValueError as error:
+            text, moment = error.args
+            piece.source.refuse(f"{piece.variable} {text} {iso(moment)}")
+    if not sum(len(part.rate) for part in parts):
+        pieces[0].source.refuse(
+            f"{pieces[0].variable} is a sum since the start of a forecast that the file does not "
+            f"tell, expected forecast_reference_time, or two times for {name}"
+        )
+    return accumulations.at_times(parts, time)
+
+
+def _means(piece, layout, values, time):
+    """What the values of one file stand for."""
+    kind = piece.source.variable(piece.variable).attrs.get("GRIB_stepType")
+    if piece.source.unit(piece.variable) in _SUMS:
+        if layout.regular and piece.start is None:
+            return accumulations.hourly_sums(values, time)
+        return accumulations.sums_since_start(values, time, piece.start)
+    if kind == "instant":
+        return accumulations.moments(values, time)
+    if piece.variable in _GFS_MEANS:
+        return accumulations.running_means(values, time)
+    return accumulations.hourly_means(values, time)
+
+
+def _derived(fields):
+    """Fields of `Forcing` from those of the files."""
     pressure = fields.pop("pressure", np.array(_SEA_LEVEL_PRESSURE))
-    dew_point = fields.pop("dew_point", None)
+    dew_point, relative = fields.pop("dew_point", None), fields.pop("relative_humidity", None)
     if "humidity" not in fields and dew_point is not None:
         fields["humidity"] = specific_humidity(dew_point, pressure)
-    for name in {"humidity", "shortwave", "longwave", "snowfall"} & set(fields):
+    if "humidity" not in fields and relative is not None and "air_temperature" in fields:
+        fields["humidity"] = specific_humidity(fields["air_temperature"], pressure, relative)
+    precipitation, share = fields.pop("precipitation", None), fields.pop("snow_share", None)
+    if "snowfall" not in fields and precipitation is not None and share is not None:
+        fields["snowfall"] = precipitation * share
+    for name in set(_NEVER_NEGATIVE) & set(fields):
         fields[name] = np.maximum(fields[name], 0.0)
     return fields
 
 
-def specific_humidity(dew_point, pressure):
-    """Specific humidity from the dew point.
+def _filled(source, name, field, time, grid, outside):
+    """A field as float32 without gaps; those over the ocean are refused, or taken from outside."""
+    missing = np.isnan(field) & grid.mask_t
+    if missing.any() and outside is not None and name in outside.fields():
+        field = np.where(np.isnan(field), _sampled(source, outside, name, time), field)
+        missing = np.isnan(field) & grid.mask_t
+    if missing.any():
+        when, row, column = (int(i) for i in np.argwhere(missing)[0])
+        source.refuse(
+            f"{name} is missing on {missing.any(axis=0).sum()} of {grid.mask_t.sum()} ocean cells "
+            f"of {grid.name}, first at {iso(time[when])}, {grid.latitude[row, column]:.1f} N "
+            f"{grid.longitude[row, column]:.1f} E, expected values down to "
+            f"{grid.latitude[grid.mask_t].min():.0f} N"
+        )
+    mean = field[:, grid.mask_t].mean(axis=1)[:, None, None]
+    return np.where(np.isnan(field), mean, field).astype(np.float32)
+
+
+def _sampled(source, outside, name, time):
+    """A field of other forcing at some times, linear between its own."""
+    if time[0] < outside.start or time[-1] > outside.end:
+        source.refuse(
+            f"reaches from {iso(time[0])} to {iso(time[-1])}, the forcing around it only from "
+            f"{iso(outside.start)} to {iso(outside.end)}"
+        )
+    return np.stack([np.asarray(getattr(outside.between(t, t), name)[0]) for t in time])
+
+
+def specific_humidity(dew_point, pressure, relative=1.0):
+    """Specific humidity from the dew point, or from temperature and relative humidity.
 
     Parameters
     ----------
     dew_point : array
-        [K].
+        Or temperature, with `relative` [K].
     pressure : array
         [Pa].
+    relative : array, optional
+        Relative humidity over water [1].
 
     Returns
     -------
@@ -245,26 +352,27 @@ def specific_humidity(dew_point, pressure):
     ----------
     ECMWF (2021), IFS documentation CY47R3, part IV, equations 7.4 and 7.5.
     """
-    vapour = 611.21 * np.exp(17.502 * (dew_point - 273.16) / (dew_point - 32.19))
+    vapour = relative * 611.21 * np.exp(17.502 * (dew_point - 273.16) / (dew_point - 32.19))
     return _DRY_TO_VAPOUR * vapour / (pressure - (1 - _DRY_TO_VAPOUR) * vapour)
 
 
-def _field(source, variable, name, time_dim, index):
-    """Part of a field ``(time, latitude, longitude)`` in our unit."""
+def _field(piece, name, layout, index):
+    """Part of a field ``(time, row, column)`` in our unit."""
+    source, variable = piece.source, piece.variable
     unit = source.unit(variable)
     accepted = _UNITS[name]
     source.variable(variable, unit=tuple(accepted))
     factor, least, most = accepted[unit]
     dims = list(source.variable(variable).dims)
-    wanted = [time_dim, *_axes(source)]
+    wanted = [*([piece.time_dim] if piece.time_dim else []), *layout.dims]
     if not set(wanted) <= set(dims):
         source.refuse(f"{variable} has dimensions {tuple(dims)}, expected {tuple(wanted)}")
-    values = source.numbers(variable, within=(least, most), gaps=True, **index)
+    values = source.numbers(variable, within=(least, most), gaps=True, **index, **layout.index)
     for dim in [dim for dim in dims if dim not in wanted]:
         axis = dims.index(dim)
         if dim == "expver":
             # Each time is either in the final or in the preliminary ERA5, and NaN in the other.
-            values = _first_finite(values, axis)
+            values = first_finite(values, axis)
         elif values.shape[axis] == 1:
             values = values.squeeze(axis)
         else:
@@ -272,64 +380,13 @@ def _field(source, variable, name, time_dim, index):
                 f"{variable} has {values.shape[axis]} entries along {dim}, expected one: select one"
             )
         dims.remove(dim)
-    return factor * values.transpose([dims.index(dim) for dim in wanted]).astype(np.float32)
+    values = values.transpose([dims.index(dim) for dim in wanted])
+    return factor * values.reshape(-1, *values.shape[-2:]).astype(np.float32)
 
 
-def _first_finite(values, axis):
+def first_finite(values, axis):
+    """Values without an axis, of which the first entry that is no NaN is taken."""
     first, *others = np.moveaxis(values, axis, 0)
     for other in others:
         first = np.where(np.isnan(first), other, first)
     return first
-
-
-def _where(source, grid):
-    """Definition of the rows that the grid needs, and the slice that selects them."""
-    latitude, longitude = (
-        source.numbers(name, (name,), unit, within=bounds)
-        for name, unit, bounds in zip(
-            _axes(source), ("degrees_north", "degrees_east"), ((-90, 90), (-180, 360)), strict=True
-        )
-    )
-    for name, values in zip(_axes(source), (latitude, longitude), strict=True):
-        steps = np.diff(values)
-        if values.size < 2 or not ((steps > 0).all() or (steps < 0).all()):
-            source.refuse(f"{name} of {values.size} values does not only ascend or descend")
-    near = np.flatnonzero(latitude > grid.latitude.min() - _MARGIN)
-    if near.size < 2:
-        source.refuse(f"{_axes(source)[0]} ends at {latitude.max():g} N, expected the Arctic")
-    rows = slice(near[0], near[-1] + 1)
-    return GridDefinition.latlon(latitude[rows], longitude), rows
-
-
-def _times(source):
-    """Times [s since 2000-01-01] and the name of their dimension."""
-    for name in ("valid_time", "time"):
-        if source.has(name) and len(source.variable(name).dims) == 1:
-            return source.seconds(name), source.variable(name).dims[0]
-    source.refuse(f"no times, expected time or valid_time along one dimension; {source.listing()}")
-
-
-def _first(source, names):
-    return next((name for name in names if source.has(name)), None)
-
-
-def _axes(source):
-    """Names of the latitude and longitude axes; None if the file has none."""
-    for names in zip(*_AXES, strict=True):
-        if source.has(*names) and all(source.variable(name).dims == (name,) for name in names):
-            return names
-    return None
-
-
-def _series_names(source):
-    """Names of the wind of a series: along time, and called wind, as u and v may be ice."""
-    for names in _SERIES:
-        if source.has(*names) and all(_is_wind_along_time(source, name) for name in names):
-            return names
-    return None
-
-
-def _is_wind_along_time(source, name):
-    variable = source.variable(name)
-    text = " ".join(str(variable.attrs.get(key, "")) for key in ("long_name", "standard_name"))
-    return variable.dims[:1] == ("time",) and len(variable.dims) <= 2 and "wind" in text

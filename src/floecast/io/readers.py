@@ -1,154 +1,22 @@
 """Front doors: read a file of someone else, whatever product it is."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from floecast.atmosphere.forcing import Forcing
 
-from floecast.core.calendar import DAY
-
-from . import atmosphere, drift, model_output, satellite
+from . import atmosphere, era5_levels
+from .products import door_to, product_of
 from .source import open_source, seconds_of
+from .weather_files import open_sources
 
 __all__ = [
     "check_use",
     "concentration_field",
     "identify",
+    "read_aloft",
     "read_forcing",
     "read_observations",
     "read_thickness_field",
     "read_wind_series",
 ]
-
-
-@dataclass(frozen=True)
-class Door:
-    """One way to use a product.
-
-    Parameters
-    ----------
-    read : function
-        Reader of the open file.
-    check : function or None
-        Called with the open file and the first and last time wanted [s since 2000-01-01]; refuses
-        a file that does not stand for them, from its times alone.
-    """
-
-    read: Callable
-    check: Callable | None = None
-
-
-@dataclass(frozen=True)
-class Product:
-    """A kind of file.
-
-    Parameters
-    ----------
-    name, title : str
-        What `identify` returns, and the words for messages.
-    recognises : function of Source
-        Whether a file is one, by the variables it holds.
-    doors : mapping of str to Door
-        By the function that reads it; empty for what is known but cannot be used.
-    """
-
-    name: str
-    title: str
-    recognises: Callable
-    doors: Mapping[str, Door] = field(default_factory=dict)
-
-
-def _holds(*names):
-    """Recognise a file by any of some variables, so that a reader can tell which one is missing."""
-    return lambda source: any(source.has(name) for name in names)
-
-
-def _observations(read, records):
-    """Door to records of a period; `records` gives the begin and end of each."""
-
-    def check(source, start, end):
-        source.period(*records(source), start, end)
-
-    return {"read_observations": Door(read, check)}
-
-
-def _thickness(read, check_time):
-    """Door to a field of one time."""
-
-    def check(source, start, end):
-        for time in {start, end}:
-            check_time(source, time)
-
-    return {"read_thickness_field": Door(read, check)}
-
-
-def _check_days(source, start, end):
-    begin, stop = satellite.nsidc_records(source)
-    for day in range(start // DAY * DAY, end + 1, DAY):
-        source.period(begin, stop, day, day + DAY)
-
-
-PRODUCTS = (
-    Product(
-        "nsidc0081",
-        "NSIDC-0081 daily concentration (icecon)",
-        _holds("icecon"),
-        _observations(satellite.read_nsidc, satellite.nsidc_records)
-        | {"concentration_field": Door(satellite.read_nsidc_field, _check_days)},
-    ),
-    Product(
-        "cryosat2_monthly",
-        "CryoSat-2 monthly thickness cells (sit_m)",
-        _holds("sit_m"),
-        _observations(satellite.read_cryosat, satellite.cryosat_records),
-    ),
-    Product(
-        "osisaf405",
-        "OSI SAF OSI-405 drift (dX, dY)",
-        _holds("dX", "dY"),
-        _observations(drift.read_osisaf_drift, drift.osisaf_records),
-    ),
-    Product(
-        "kimura",
-        "Kimura AMSR2 drift (vx, vy)",
-        _holds("vx", "vy"),
-        _observations(drift.read_kimura_drift, drift.kimura_records),
-    ),
-    Product(
-        "nextsim",
-        "neXtSIM thickness (sit)",
-        _holds("sit"),
-        _thickness(model_output.read_nextsim, model_output.check_instant),
-    ),
-    Product(
-        "cs2smos_climatology",
-        "CS2SMOS climatology (sit_mm)",
-        _holds("sit_mm"),
-        _thickness(model_output.read_climatology, model_output.climatology_day),
-    ),
-    Product(
-        "cs2smos",
-        "CS2SMOS weekly analysis (analysis_sea_ice_thickness)",
-        _holds("analysis_sea_ice_thickness"),
-        _thickness(model_output.read_cs2smos, model_output.check_week),
-    ),
-    Product(
-        "pressure_levels",
-        "fields on pressure levels, without 10 m wind",
-        atmosphere.has_pressure_levels,
-    ),
-    Product(
-        "latlon_forcing",
-        "surface weather on latitude and longitude (u10, v10, ...)",
-        atmosphere.has_surface_fields,
-        {"read_forcing": Door(atmosphere.read_latlon_forcing, atmosphere.check_latlon_forcing)},
-    ),
-    Product(
-        "wind_series",
-        "wind along time (u, v or wind_u, wind_v)",
-        atmosphere.has_wind_series,
-        {"read_wind_series": Door(atmosphere.read_wind_series)},
-    ),
-)
-"""The files that are known, in the order in which they are recognised."""
 
 
 def identify(path):
@@ -169,7 +37,7 @@ def identify(path):
         If it is no netCDF file or none of the known products.
     """
     with open_source(path) as source:
-        return _product(source).name
+        return product_of(source).name
 
 
 def read_observations(path, grid, *, start=None, end=None):
@@ -197,7 +65,7 @@ def read_observations(path, grid, *, start=None, end=None):
         If the file is damaged, mislabelled, not a known product, or does not cover the period.
     """
     with open_source(path) as source:
-        return _door(source, "read_observations").read(source, grid, start, end)
+        return door_to(source, "read_observations").read(source, grid, start, end)
 
 
 def read_thickness_field(path, grid, *, time=None):
@@ -224,31 +92,74 @@ def read_thickness_field(path, grid, *, time=None):
         If the file is damaged, mislabelled, not a known product, or not of that time.
     """
     with open_source(path) as source:
-        return _door(source, "read_thickness_field").read(source, grid, time)
+        return door_to(source, "read_thickness_field").read(source, grid, time)
 
 
-def read_forcing(path, grid):
-    """Forcing from a file of surface weather on regular latitudes and longitudes.
+def read_forcing(paths, grid, *, outside=None):
+    """Forcing from files of weather.
 
     Parameters
     ----------
-    path : str or Path
-        ERA5 of either generation of the Copernicus data store, GFS, or alike.
+    paths : path-like or sequence of path-like
+        Files, or patterns such as ``"era5_2015-*.nc"``: surface weather of ERA5 of either
+        generation of the Copernicus data store, GFS, AROME-Arctic, CARRA or alike, all on the same
+        cells, one file for all, for each field or for each month. ERA5 on model levels among them
+        gives the air aloft. Where there are files on latitudes and longitudes and others on a grid
+        of their own, the latter stand where they reach.
     grid : Grid
         A preset.
+    outside : Forcing, optional
+        Stands where the files do not reach, and for the fields that they lack.
 
     Returns
     -------
     Forcing
-        Wind turned to the axes of the grid, and what else the file has.
+        Wind turned to the axes of the grid, and what else the files have.
 
     Raises
     ------
     InputError
-        If the file is damaged, mislabelled, holds no surface wind or does not cover the grid.
+        If a file is damaged, mislabelled, another product, holds no surface wind, does not cover
+        the grid, or times are missing.
     """
-    with open_source(path) as source:
-        return _door(source, "read_forcing").read(source, grid)
+    with open_sources(paths) as sources:
+        levels, *surface = _split(sources)
+        for group in filter(None, surface):
+            outside = atmosphere.read_surface_forcing(group, grid, outside)
+        forcing = outside
+        if not levels:
+            return forcing
+        aloft = era5_levels.read_levels(levels, grid, times=forcing.time).aloft
+        return Forcing(forcing.time, **forcing.fields(), aloft=aloft)
+
+
+def read_aloft(paths, grid, *, heights=era5_levels.HEIGHTS):
+    """The air aloft from ERA5 on model levels.
+
+    Parameters
+    ----------
+    paths : path-like or sequence of path-like
+        Files or patterns with t, q, u, v, lnsp and z.
+    grid : Grid
+        A preset.
+    heights : sequence of float
+        Above the surface, ascending [m].
+
+    Returns
+    -------
+    Forcing
+        With nothing but `aloft`, at the times of the files.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged, mislabelled, another product, lacks levels or times, or does not cover
+        the ocean of the grid.
+    """
+    with open_sources(paths) as sources:
+        for source in sources:
+            door_to(source, "read_aloft")
+        return era5_levels.read_levels(sources, grid, heights)
 
 
 def read_wind_series(path):
@@ -268,7 +179,7 @@ def read_wind_series(path):
         If the file is damaged or holds no such series.
     """
     with open_source(path) as source:
-        return _door(source, "read_wind_series").read(source)
+        return door_to(source, "read_wind_series").read(source)
 
 
 def concentration_field(path, grid, day):
@@ -294,15 +205,16 @@ def concentration_field(path, grid, day):
         If the file is damaged, mislabelled, another product, or does not hold the day.
     """
     with open_source(path) as source:
-        return _door(source, "concentration_field").read(source, grid, day)
+        return door_to(source, "concentration_field").read(source, grid, day)
 
 
-def check_use(path, door, start, end):
+def check_use(paths, door, start, end):
     """Refuse a file of the wrong kind or of other times, before anything is read from it.
 
     Parameters
     ----------
-    path : str or Path
+    paths : path-like or sequence of path-like
+        Several only for the functions that read several.
     door : str
         Function that shall read it, such as ``"read_observations"``.
     start, end : str, datetime, datetime64 or int [s since 2000-01-01]
@@ -313,26 +225,30 @@ def check_use(path, door, start, end):
     InputError
         If the file is damaged, not a product for that function, or does not cover the times.
     """
-    with open_source(path) as source:
-        check = _door(source, door).check
-        if check is not None:
-            check(source, seconds_of(start), seconds_of(end))
+    start, end = seconds_of(start), seconds_of(end)
+    with open_sources(paths) as sources:
+        if door == "read_forcing":
+            levels, *surface = _split(sources)
+            for group in filter(None, surface):
+                atmosphere.check_surface_forcing(group, start, end)
+            if levels:
+                era5_levels.check_levels(levels, start, end)
+            return
+        doors = [door_to(source, door) for source in sources]
+        for source, found in zip(sources, doors, strict=True):
+            if found.check is not None:
+                found.check(source, start, end)
 
 
-def _door(source, name):
-    product = _product(source)
-    if name not in product.doors:
-        use = f"for {' and '.join(product.doors)}" if product.doors else "of no use here"
-        source.refuse(f"holds {product.title}, {use}; {name} reads {_known(name)}")
-    return product.doors[name]
-
-
-def _product(source):
-    for product in PRODUCTS:
-        if product.recognises(source):
-            return product
-    source.refuse(f"unknown content {source.listing()}; known are {_known()}")
-
-
-def _known(door=None):
-    return "; ".join(product.title for product in PRODUCTS if door is None or door in product.doors)
+def _split(sources):
+    """Files on model levels, of weather on latitudes and longitudes, and on other grids."""
+    levels, regular, projected = [], [], []
+    kinds = {"model_levels": levels, "latlon_forcing": regular, "projected_forcing": projected}
+    for source in sources:
+        name = product_of(source).name
+        if name not in kinds:
+            door_to(source, "read_forcing")
+        kinds[name].append(source)
+    if not regular + projected:
+        door_to(levels[0], "read_forcing")
+    return levels, regular, projected

@@ -57,6 +57,8 @@ class WENO(AbstractScheme):
         """See `AbstractScheme.advance`."""
         start = amounts, contents
 
+        # Computed again in the reverse pass, where to read what a stage stored takes longer.
+        @jax.checkpoint
         def stage(now, part):
             after = _forward(*now, defaults, flow, faces, base)
             # These two weights add up to 1 exactly, so that nothing is lost to round-off.
@@ -176,7 +178,7 @@ def _follow(fields, defaults, usual, rise, held, carrier, flow, faces):
     the cell and its neighbours: the new ratio then is a mean of such numbers.
     """
     ratio = ratio_of(fields, held, defaults)
-    low, high = _neighbours(ratio, held, faces)
+    low, high = materialised(lambda *now: _neighbours(*now, faces))(ratio, held)
     around = pad(jnp.concatenate([ratio, low, high]), 1)
     donors, extra, plain = (flow.donor_x, flow.donor_y), [], []
     for u, r, c, donor in zip(usual, rise, carrier, donors, strict=True):
@@ -200,9 +202,12 @@ def _fraction(room, wanted):
 
 def _sum_outgoing(there, flow):
     """What leaves each cell through its faces, per area, given the values there."""
-    x = flow.swept_x * there[0]
-    y = flow.swept_y * there[1]
-    return outgoing(_split(x, flow.swept_x > 0), _split(y, flow.swept_y > 0)) / flow.area
+
+    def total(there_x, there_y):
+        x, y = flow.swept_x * there_x, flow.swept_y * there_y
+        return outgoing(_split(x, flow.swept_x > 0), _split(y, flow.swept_y > 0)) / flow.area
+
+    return materialised(total)(*there)
 
 
 def _neighbours(ratio, held, faces):

@@ -333,7 +333,8 @@ def _curved_guess(richardson, ratio, heat_ratio, prandtl, size, bend):
     """``ln(zeta / Ri)`` within a fifth or so, of functions that rise less and less."""
     wind, warmth = -jnp.log(ratio), -prandtl * jnp.log(heat_ratio)
     part = wind / warmth
-    weak = 5.0 * richardson * part * (2.0 - part)
+    weak = jnp.minimum(part, 1.0)
+    weak = 5.0 * richardson * weak * (2.0 - weak)
     square = (richardson * part) ** 2
     strong = size / wind * richardson * jnp.sqrt(richardson) * square / (square + bend**2)
     return jnp.log(wind * part * (1.0 + weak + strong))

@@ -123,8 +123,8 @@ class SurfaceLayer(AbstractSurfaceLayer):
 
     So the edges follow the same similarity, whichever is chosen, and no second formula of
     stability, whose ends differ, joins in. The conductance of the ice holds ``C_f / A``, which is
-    finite where there is no ice. Fluxes are zero where nothing differs; wind enters as
-    ``sqrt(|u - u_s|^2 + gustiness^2)``.
+    finite where there is no ice; edges exchange heat as they take momentum, `form_heat_transfer`.
+    Wind enters as ``sqrt(|u - u_s|^2 + gustiness^2)``. Vapour is exchanged as heat is.
 
     References
     ----------

@@ -376,10 +376,12 @@ def _solve(richardson, ratio, heat_ratio, similarity):
     arguments = richardson, ratio, heat_ratio, similarity
     stable = similarity._stable_guess(jnp.maximum(richardson, 0.0), ratio, heat_ratio)
     w = jnp.where(richardson > 0, stable, _neutral(ratio, heat_ratio, similarity.prandtl))
-    for _ in range(_STEPS[w.dtype.itemsize]):
+
+    def step(_, w):
         residual, slope = _residual_and_slope(w, *arguments)
-        w = w - jnp.clip(residual / slope, -_LONGEST, _LONGEST)
-    return w
+        return w - jnp.clip(residual / slope, -_LONGEST, _LONGEST)
+
+    return jax.lax.fori_loop(0, _STEPS[w.dtype.itemsize], step, w)
 
 
 @_solve.defjvp

@@ -1,5 +1,7 @@
 """Thermodynamics of moist air near the surface."""
 
+import math
+
 import jax.numpy as jnp
 
 GRAVITY = 9.8
@@ -23,7 +25,7 @@ LAPSE = GRAVITY / HEAT_CAPACITY
 _FREEZING = 273.15
 _TRIPLE_POINT = 273.16
 _RATIO = GAS_CONSTANT / VAPOUR_GAS_CONSTANT
-_LN10 = 2.302585092994046
+_LN10 = math.log(10.0)
 _LEAST_DENSITY = 0.8
 
 
@@ -49,7 +51,7 @@ def saturation_pressure_over_ice(temperature):
         -9.09718 * (ratio - 1.0)
         - 3.56654 / _LN10 * jnp.log(ratio)
         + 0.876793 * (1.0 - 1.0 / ratio)
-        + 0.785834930195
+        + math.log10(6.1071)
     )
     return 100.0 * jnp.exp(_LN10 * exponent)
 
@@ -69,9 +71,10 @@ def saturation_pressure_over_water(temperature):
 
     References
     ----------
-    Goff (1957), the formula of the World Meteorological Organization.
+    Goff (1957), the formula of the World Meteorological Organization; as in AeroBulk its reference
+    is 273.15 K, by which it gives 611.1 Pa at the freezing point.
     """
-    ratio = _TRIPLE_POINT / temperature
+    ratio = _FREEZING / temperature
     exponent = (
         10.79574 * (1.0 - ratio)
         + 5.028 / _LN10 * jnp.log(ratio)

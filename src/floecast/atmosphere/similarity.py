@@ -333,7 +333,8 @@ def _curved_guess(richardson, ratio, heat_ratio, prandtl, size, bend):
     """``ln(zeta / Ri)`` within a fifth or so, of functions that rise less and less."""
     wind, warmth = -jnp.log(ratio), -prandtl * jnp.log(heat_ratio)
     part = wind / warmth
-    weak = 5.0 * richardson * part * (2.0 - part)
+    weak = jnp.minimum(part, 1.0)
+    weak = 5.0 * richardson * weak * (2.0 - weak)
     square = (richardson * part) ** 2
     strong = size / wind * richardson * jnp.sqrt(richardson) * square / (square + bend**2)
     return jnp.log(wind * part * (1.0 + weak + strong))
@@ -375,10 +376,12 @@ def _solve(richardson, ratio, heat_ratio, similarity):
     arguments = richardson, ratio, heat_ratio, similarity
     stable = similarity._stable_guess(jnp.maximum(richardson, 0.0), ratio, heat_ratio)
     w = jnp.where(richardson > 0, stable, _neutral(ratio, heat_ratio, similarity.prandtl))
-    for _ in range(_STEPS[w.dtype.itemsize]):
+
+    def step(_, w):
         residual, slope = _residual_and_slope(w, *arguments)
-        w = w - jnp.clip(residual / slope, -_LONGEST, _LONGEST)
-    return w
+        return w - jnp.clip(residual / slope, -_LONGEST, _LONGEST)
+
+    return jax.lax.fori_loop(0, _STEPS[w.dtype.itemsize], step, w)
 
 
 @_solve.defjvp

@@ -1,12 +1,12 @@
 """Exchange of air with a mosaic of ice and water by similarity, with the drag of floe edges."""
 
 import abc
+import math
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from floecast.core.errors import InputError
 from floecast.core.parameter import parameter
 
 from .air import (
@@ -53,7 +53,7 @@ class WaveRoughness(AbstractWaterRoughness):
 
     Notes
     -----
-    ``z0 = a u*^2 / g + b nu / u*`` with neutral ``u* = kappa U / ln(z / z0)``. Two substitutions
+    ``z0 = a u*^2 / g + b nu / u*`` with neutral ``u* = kappa U / ln(z / z0)``. Three substitutions
     from 0.1 mm stand for the root: it is a closed form, and the drag is within 2 % of the root's.
     The length for heat is ``10 m exp(-kappa / 32.7e-3)``, which gives ``C_hN = 32.7e-3 sqrt(C_dN)``
     of Large and Yeager (2004), theirs of unstable air, in all air.
@@ -64,16 +64,16 @@ class WaveRoughness(AbstractWaterRoughness):
     and Yeager (2004), NCAR/TN-460+STR.
     """
 
-    charnock: Float[Array, ""] = eqx.field(converter=parameter, default=0.018)
+    charnock: Float[Array, ""] = eqx.field(converter=parameter, default=0.011)
     smooth: Float[Array, ""] = eqx.field(converter=parameter, default=0.11)
     heat_roughness: Float[Array, ""] = eqx.field(converter=parameter, default=4.87e-5)
 
     def lengths(self, wind, height, temperature):
         """See `AbstractWaterRoughness.lengths`."""
-        thickness, length = viscosity(temperature), 1e-4
-        for _ in range(2):
+        nu, length = viscosity(temperature), 1e-4
+        for _ in range(3):
             friction = KARMAN * wind / jnp.log(height / length)
-            length = self.charnock * friction**2 / GRAVITY + self.smooth * thickness / friction
+            length = self.charnock * friction**2 / GRAVITY + self.smooth * nu / friction
         return length, self.heat_roughness * jnp.ones_like(length)
 
 
@@ -123,8 +123,8 @@ class SurfaceLayer(AbstractSurfaceLayer):
 
     So the edges follow the same similarity, whichever is chosen, and no second formula of
     stability, whose ends differ, joins in. The conductance of the ice holds ``C_f / A``, which is
-    finite where there is no ice. Fluxes are zero where nothing differs; wind enters as
-    ``sqrt(|u - u_s|^2 + gustiness^2)``.
+    finite where there is no ice; edges exchange heat as they take momentum, `form_heat_transfer`.
+    Wind enters as ``sqrt(|u - u_s|^2 + gustiness^2)``. Vapour is exchanged as heat is.
 
     References
     ----------
@@ -142,100 +142,100 @@ class SurfaceLayer(AbstractSurfaceLayer):
 
     def exchange(self, height, wind_u, wind_v, potential_temperature, humidity, surface, pressure):
         """See `AbstractSurfaceLayer.exchange`."""
-        air = wind_u, wind_v, potential_temperature, humidity
-        ice, water = self._both(height, air, surface, pressure)
-        edges, edges_heat = self._edges(height, surface.concentration)
-        mixed = [
-            surface.concentration * over_ice + (1.0 - surface.concentration) * over_water
-            for over_ice, over_water in zip(ice.stability, water.stability, strict=True)
-        ]
-        heat = ice.heat + edges_heat * mixed[1]
-        return Exchange(
-            Conductance(
-                ice.wind * (ice.momentum + edges * mixed[0]), ice.wind * heat, ice.wind * heat
-            ),
-            Conductance(
-                water.wind * water.momentum, water.wind * water.heat, water.wind * water.heat
-            ),
-        )
+        air = _along_pairs(wind_u, wind_v, potential_temperature, humidity)
+        both = self._both(height, air, _Below.under(surface, pressure), surface.ice_roughness)
+        concentration = surface.concentration
+        edges = form_drag_per_ice(concentration, height, self.form_drag, self.form_exponent)
+        edges_heat = edges * form_heat_transfer(concentration * edges, self.heat_ratio)
+
+        def conductances(transfer, stability, edges):
+            mixed = concentration * stability[0] + (1.0 - concentration) * stability[1]
+            ice = both.wind[0] * (transfer[0] + edges * mixed)
+            return ice, both.wind[1] * transfer[1]
+
+        momentum = conductances(*both.momentum(), edges)
+        heat = conductances(*both.heat(), edges_heat)
+        return Exchange(*(Conductance(m, h, h) for m, h in zip(momentum, heat, strict=True)))
 
     def profile(
         self, height, level, wind_u, wind_v, potential_temperature, humidity, surface, pressure
     ):
         """See `AbstractSurfaceLayer.profile`; floe edges do not bend the profiles."""
-        if height > level:
-            raise InputError(
-                f"the height wanted, {height:g} m, lies above the level known, {level:g} m; "
-                "interpolate between levels there"
-            )
-        air = wind_u, wind_v, potential_temperature, humidity
-        parts = self._both(level, air, surface, pressure)
-        weights = surface.concentration, 1.0 - surface.concentration
-        ends = (
-            (surface.ice_u, surface.ice_v, surface.ice_temperature),
-            (surface.water_u, surface.water_v, surface.water_temperature),
-        )
-        found = [0.0, 0.0, 0.0, 0.0]
-        for part, weight, end in zip(parts, weights, ends, strict=True):
-            momentum, heat = part.scaled(height / level, self.similarity)
-            for k, (above, below, scale) in enumerate(
-                zip(air, (*end, part.humidity), (momentum, momentum, heat, heat), strict=True)
-            ):
-                found[k] = found[k] + weight * (below + scale * (above - below))
-        return found[0], found[1], found[2] - LAPSE * height, found[3]
+        air = _along_pairs(wind_u, wind_v, potential_temperature, humidity)
+        below = _Below.under(surface, pressure)
+        both = self._both(level, air, below, surface.ice_roughness)
+        momentum, heat = both.scales(height / level)
 
-    def _both(self, height, air, surface, pressure):
+        def mean(above, below, scale):
+            here = below + scale * (above - below)
+            return surface.concentration * here[0] + (1.0 - surface.concentration) * here[1]
+
+        return (
+            mean(air[0], below.u, momentum),
+            mean(air[1], below.v, momentum),
+            mean(air[2], below.temperature, heat) - LAPSE * height,
+            mean(air[3], below.humidity, heat),
+        )
+
+    def _both(self, height, air, below, ice_roughness):
         wind_u, wind_v, theta, humidity = air
-        below = (
-            (surface.ice_u, surface.ice_v, surface.ice_temperature, saturation_over_ice),
-            (surface.water_u, surface.water_v, surface.water_temperature, saturation_over_sea),
-        )
-        parts = []
-        for is_ice, (u, v, temperature, saturation) in zip((True, False), below, strict=True):
-            wind = jnp.sqrt((wind_u - u) ** 2 + (wind_v - v) ** 2 + self.gustiness**2)
-            saturated = saturation(temperature, pressure)
-            vapour = (humidity, saturated) if self.moist else (0.0, 0.0)
-            richardson = bulk_richardson(height, wind, theta, vapour[0], temperature, vapour[1])
-            if is_ice:
-                rough = surface.ice_roughness
-                lengths = rough, self.heat_ratio * rough
-            else:
-                lengths = self.water_roughness.lengths(wind, height, temperature)
-            parts.append(_over(richardson, height, lengths, wind, saturated, self.similarity))
-        return parts
-
-    def _edges(self, height, concentration):
-        """Neutral transfer by floe edges per area of ice, of momentum and of heat."""
-        momentum = form_drag_per_ice(concentration, height, self.form_drag, self.form_exponent)
-        ratio = form_heat_transfer(concentration * momentum, self.heat_ratio)
-        return momentum, momentum * ratio
+        squared = (wind_u - below.u) ** 2 + (wind_v - below.v) ** 2
+        wind = jnp.sqrt(squared + self.gustiness**2)
+        vapour = (humidity, below.humidity) if self.moist else (0.0, 0.0)
+        number = bulk_richardson(height, wind, theta, vapour[0], below.temperature, vapour[1])
+        water = self.water_roughness.lengths(wind[1], height, below.temperature[1])
+        ice = ice_roughness, self.heat_ratio * ice_roughness
+        lengths = [jnp.stack(pair) for pair in zip(ice, water, strict=True)]
+        zeta = solve_stability(number, height, *lengths, self.similarity)
+        return _Both(wind, zeta, roughness_ratios(height, *lengths), self.similarity)
 
 
-class _Part(eqx.Module):
-    """Air over one kind of surface."""
+def _along_pairs(*fields):
+    """Fields with a first axis that broadcasts along ice and water."""
+    return [jnp.asarray(field)[None] for field in fields]
 
-    wind: Float[Array, "..."]
-    humidity: Float[Array, "..."]
-    zeta: Float[Array, "..."]
-    ratios: tuple[Float[Array, "..."], Float[Array, "..."]]
-    stretched: tuple[Float[Array, "..."], Float[Array, "..."]]
-    stability: tuple[Float[Array, "..."], Float[Array, "..."]]
-    momentum: Float[Array, "..."]
-    heat: Float[Array, "..."]
 
-    def scaled(self, part, similarity):
+class _Below(eqx.Module):
+    """Ice and water along a first axis."""
+
+    u: Float[Array, "two ..."]
+    v: Float[Array, "two ..."]
+    temperature: Float[Array, "two ..."]
+    humidity: Float[Array, "two ..."]
+
+    @classmethod
+    def under(cls, surface, pressure):
+        """Those of a mosaic, each with saturated air on it."""
+        ice, water = surface.ice_temperature, surface.water_temperature
+        saturated = saturation_over_ice(ice, pressure), saturation_over_sea(water, pressure)
+        pairs = (surface.ice_u, surface.water_u), (surface.ice_v, surface.water_v), (ice, water)
+        return cls(*(jnp.stack(pair) for pair in (*pairs, saturated)))
+
+
+class _Both(eqx.Module):
+    """Air over ice and over water, along a first axis."""
+
+    wind: Float[Array, "two ..."]
+    zeta: Float[Array, "two ..."]
+    ratios: list[Float[Array, "two ..."]]
+    similarity: AbstractSimilarity
+
+    def scales(self, part):
         """Differences to the surface at a part of the height over those at the height."""
         lower = [jnp.minimum(ratio / part, 1.0) for ratio in self.ratios]
-        found = stretches(self.zeta * part, *lower, similarity)
-        return [low / high for low, high in zip(found, self.stretched, strict=True)]
+        found = stretches(self.zeta * part, *lower, self.similarity)
+        return [low / high for low, high in zip(found, self._stretched(), strict=True)]
 
+    def momentum(self):
+        """Transfer coefficient and what stability makes of the neutral one."""
+        momentum, _ = self._stretched()
+        return (KARMAN / momentum) ** 2, (jnp.log(self.ratios[0]) / momentum) ** 2
 
-def _over(richardson, height, lengths, wind, saturated, similarity):
-    zeta = solve_stability(richardson, height, *lengths, similarity)
-    ratios = tuple(roughness_ratios(height, *lengths))
-    momentum, heat = stretches(zeta, *ratios, similarity)
-    neutral, neutral_heat = (-jnp.log(ratio) for ratio in ratios)
-    neutral_heat = similarity.prandtl * neutral_heat
-    stability = (neutral / momentum) ** 2, neutral * neutral_heat / (momentum * heat)
-    drag, transfer = KARMAN**2 / momentum**2, KARMAN**2 / (momentum * heat)
-    return _Part(wind, saturated, zeta, ratios, (momentum, heat), stability, drag, transfer)
+    def heat(self):
+        """As `momentum`, of heat."""
+        product = math.prod(self._stretched())
+        neutral = self.similarity.prandtl * math.prod(jnp.log(ratio) for ratio in self.ratios)
+        return KARMAN**2 / product, neutral / product
+
+    def _stretched(self):
+        return stretches(self.zeta, *self.ratios, self.similarity)

@@ -6,7 +6,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .air import density
 from .boundary_layer import BoundaryLayer
 from .column import ColumnState
 from .forcing import Aloft

@@ -27,6 +27,8 @@ def solve_tridiagonal(lower, diagonal, upper, right):
     matrix, not from the elimination. For an M-matrix and a right-hand side of one sign nothing
     cancels, and the solution has that sign exactly.
     """
+    lower, diagonal, upper = (jnp.asarray(part) for part in (lower, diagonal, upper))
+    right = jax.tree.map(jnp.asarray, right)
 
     def product(x):
         return jax.tree.map(lambda x: _product(lower, diagonal, upper, x), x)

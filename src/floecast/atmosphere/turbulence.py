@@ -191,7 +191,7 @@ class Closure(eqx.Module):
         flow = flow / along_levels(levels.thickness, inner)
         spacing = along_levels(levels.spacing, inner)
         excess = spacing * (inner - self.least_energy + dt * made)
-        from_surface = flow[:1] * (surface_energy - self.least_energy)
+        from_surface = flow[:1] * (surface_energy - self.least_energy)[None]
         excess = jnp.concatenate([excess[:1] + from_surface, excess[1:]])
         diagonal = spacing * (1.0 + dt * lost) + flow[1:] + flow[:-1]
         inner = solve_tridiagonal(-flow[1:-1], diagonal, -flow[1:-1], excess) + self.least_energy
@@ -251,8 +251,8 @@ def layer_depth(levels, shear_squared, stratification, stability, coriolis, last
         (shear_squared, stratification, last_depth)
     )
     height = along_levels(levels.interfaces[1:-1], shear_squared)
-    weight = height / (height + last_depth / (1.0 + 2.8**2))
-    production = weight * (shear_squared - stratification / stability - 258.0 * coriolis**2)
+    weight = height / (height + last_depth[None] / (1.0 + 2.8**2))
+    production = weight * (shear_squared - stratification / stability - 258.0 * coriolis[None] ** 2)
     thickness = levels.thickness[:-1]
     between = np.append(0.5 * (thickness[1:] + thickness[:-1]), 0.0)
     summing = np.tril(np.tile(between, (len(between), 1)), -1) + np.diag(0.5 * thickness)

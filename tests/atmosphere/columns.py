@@ -59,7 +59,7 @@ def aloft(shape, wind=(8.0, 3.0), warmth=262.0, lapse=6e-3, humidity=1e-3):
     column = height.reshape((-1,) + (1,) * len(shape))
     full = jnp.broadcast_to(column, (5, *shape))
     u, v = (jnp.broadcast_to(jnp.asarray(part, float), full.shape) for part in wind)
-    warmth = jnp.asarray(warmth, float) + lapse * full
+    warmth = jnp.broadcast_to(jnp.asarray(warmth, float), full.shape) + lapse * full
     return Aloft(height, u, v, u, v, warmth, humidity * jnp.exp(-full / 1500.0))
 
 

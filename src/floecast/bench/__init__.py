@@ -10,7 +10,7 @@ from importlib import import_module
 
 from floecast.core.errors import InputError
 
-NAMES = ("simulator", "winton", "mevp_box", "cyclone")
+NAMES = ("simulator", "winton", "mevp_box", "cyclone", "gabls1", "column")
 """The benches that exist."""
 
 

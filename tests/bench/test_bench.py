@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from floecast import cli
-from floecast.bench import NAMES, bench, cyclone, machine, module_of, simulator, table
+from floecast.bench import NAMES, bench, column, cyclone, machine, module_of, simulator, table
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 
@@ -24,6 +24,21 @@ FIGURES = {
     },
     "winton": {"mean_thickness_m", "max_thickness_m", "min_thickness_m", "mean_snow_m"},
     "mevp_box": {"umax", "vmax", "urms", "hmax"},
+    "gabls1": {
+        f"{prefix}{figure}"
+        for prefix in ("", "calibrated_")
+        for figure in (
+            "ustar",
+            "heat_flux",
+            "jet_speed",
+            "jet_height",
+            "surface_angle",
+            "rmse_u",
+            "rmse_v",
+            "rmse_theta",
+        )
+    },
+    "column": {"seconds_per_step_16384x40", "reverse_over_forward", "copies_per_step"},
     "cyclone": {
         f"{rheology}_{figure}"
         for rheology in ("bbm", "mevp")
@@ -124,6 +139,19 @@ def test_cyclone_leaves_the_walls_out():
 def test_small_simulator():
     seconds, fraction = simulator.substep_seconds(16, jnp.float32, 1)
     assert seconds > 0 and 0 < fraction < 10
+
+
+def test_small_column():
+    found = column.figures(8, repeats=1)
+    assert set(found) == FIGURES["column"]
+    assert all(math.isfinite(value) and value > 0 for value in found.values())
+
+
+def test_gabls1():
+    found = bench("gabls1")
+    assert set(found["figures"]) == FIGURES["gabls1"]
+    for name, (low, high) in found["reference"].items():
+        assert low <= found["figures"][name] <= high, name
 
 
 def test_least_bytes():

@@ -116,9 +116,9 @@ class BoundaryLayer(eqx.Module):
         rotation = jnp.abs(coriolis) + 1e-5
         depth = jnp.clip(0.2 * jnp.sqrt(friction) / rotation, 100.0, 0.5 * self.levels.top)
         height = along_levels(self.levels.interfaces, aloft.wind_u)
-        fade = jnp.maximum(1.0 - height / depth, 0.0) ** 3
+        fade = jnp.maximum(1.0 - height / depth[None], 0.0) ** 3
         least = self.closure.least_energy
-        energy = (self.closure.surface_energy(friction) - least) * fade + least
+        energy = (self.closure.surface_energy(friction) - least)[None] * fade + least
         return ColumnState(
             wind_u=aloft.wind_u,
             wind_v=aloft.wind_v,

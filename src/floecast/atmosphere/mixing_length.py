@@ -88,7 +88,8 @@ def pair_lengths(up, down, pairing):
 
 def _running_minimum(field, first, reverse):
     def step(least, row):
-        least = jnp.minimum(least, row)
+        # Cheaper in reverse mode than minimum, which shares its derivative between equals.
+        least = jnp.where(row < least, row, least)
         return least, least
 
     first = jnp.broadcast_to(jnp.asarray(first, field.dtype), field.shape[1:])

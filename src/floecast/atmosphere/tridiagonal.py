@@ -27,6 +27,8 @@ def solve_tridiagonal(lower, diagonal, upper, right):
     matrix, not from the elimination. For an M-matrix and a right-hand side of one sign nothing
     cancels, and the solution has that sign exactly.
     """
+    lower, diagonal, upper = (jnp.asarray(part) for part in (lower, diagonal, upper))
+    right = jax.tree.map(jnp.asarray, right)
 
     def product(x):
         return jax.tree.map(lambda x: _product(lower, diagonal, upper, x), x)
@@ -51,23 +53,30 @@ def _eliminate(lower, diagonal, upper, right):
     rows, tree = jax.tree.flatten(right)
     count = diagonal.shape[0]
 
+    def at(field, k):
+        return jax.lax.dynamic_index_in_dim(field, k, keepdims=False)
+
+    def put(field, row, k):
+        return jax.lax.dynamic_update_index_in_dim(field, row, k, 0)
+
     def forward(k, carry):
         inverse, last, ratios, rows = carry
-        ratio = upper[k - 1] * inverse
-        inverse = 1.0 / (diagonal[k] - lower[k - 1] * ratio)
-        last = [(row[k] - lower[k - 1] * x) * inverse for row, x in zip(rows, last, strict=True)]
-        rows = [row.at[k].set(x) for row, x in zip(rows, last, strict=True)]
-        return inverse, last, ratios.at[k - 1].set(ratio), rows
+        low = at(lower, k - 1)
+        ratio = at(upper, k - 1) * inverse
+        inverse = 1.0 / (at(diagonal, k) - low * ratio)
+        last = [(at(row, k) - low * x) * inverse for row, x in zip(rows, last, strict=True)]
+        rows = [put(row, x, k) for row, x in zip(rows, last, strict=True)]
+        return inverse, last, put(ratios, ratio, k - 1), rows
 
     def backward(step, carry):
         k = count - 2 - step
         last, rows = carry
-        last = [row[k] - ratios[k] * x for row, x in zip(rows, last, strict=True)]
-        return last, [row.at[k].set(x) for row, x in zip(rows, last, strict=True)]
+        last = [at(row, k) - at(ratios, k) * x for row, x in zip(rows, last, strict=True)]
+        return last, [put(row, x, k) for row, x in zip(rows, last, strict=True)]
 
     inverse = 1.0 / diagonal[0]
     last = [row[0] * inverse for row in rows]
-    rows = [row.at[0].set(x) for row, x in zip(rows, last, strict=True)]
+    rows = [put(row, x, 0) for row, x in zip(rows, last, strict=True)]
     start = inverse, last, upper, rows
     _, last, ratios, rows = jax.lax.fori_loop(1, count, forward, start)
     _, rows = jax.lax.fori_loop(0, count - 1, backward, (last, rows))

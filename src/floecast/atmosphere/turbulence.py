@@ -93,6 +93,15 @@ class Closure(eqx.Module):
         constants = {"momentum": 0.126, "heat": 0.143, "transport": 0.34, "dissipation": 0.845}
         return cls(**constants | {"stability": 0.143, "shear": 0.15} | others)
 
+    @classmethod
+    def calibrated(cls, **others):
+        """With two constants fitted to the large eddies of GABLS1 by `gabls1.calibrate`.
+
+        Profiles of hours 8 to 9 then differ from them by 0.10 and 0.13 m/s and 0.08 K; with the
+        default by 0.28 and 0.18 m/s and 0.24 K. The jet is too strong, 9.9 m/s.
+        """
+        return cls(**{"shear": 0.0223, "heat": 0.0849} | others)
+
     @property
     def least_length(self):
         """Length that makes `least_viscosity` of `least_energy` [m]."""
@@ -191,7 +200,7 @@ class Closure(eqx.Module):
         flow = flow / along_levels(levels.thickness, inner)
         spacing = along_levels(levels.spacing, inner)
         excess = spacing * (inner - self.least_energy + dt * made)
-        from_surface = flow[:1] * (surface_energy - self.least_energy)
+        from_surface = flow[:1] * (surface_energy - self.least_energy)[None]
         excess = jnp.concatenate([excess[:1] + from_surface, excess[1:]])
         diagonal = spacing * (1.0 + dt * lost) + flow[1:] + flow[:-1]
         inner = solve_tridiagonal(-flow[1:-1], diagonal, -flow[1:-1], excess) + self.least_energy
@@ -251,8 +260,8 @@ def layer_depth(levels, shear_squared, stratification, stability, coriolis, last
         (shear_squared, stratification, last_depth)
     )
     height = along_levels(levels.interfaces[1:-1], shear_squared)
-    weight = height / (height + last_depth / (1.0 + 2.8**2))
-    production = weight * (shear_squared - stratification / stability - 258.0 * coriolis**2)
+    weight = height / (height + last_depth[None] / (1.0 + 2.8**2))
+    production = weight * (shear_squared - stratification / stability - 258.0 * coriolis[None] ** 2)
     thickness = levels.thickness[:-1]
     between = np.append(0.5 * (thickness[1:] + thickness[:-1]), 0.0)
     summing = np.tril(np.tile(between, (len(between), 1)), -1) + np.diag(0.5 * thickness)

@@ -10,7 +10,7 @@ from importlib import import_module
 
 from floecast.core.errors import InputError
 
-NAMES = ("simulator", "winton", "mevp_box", "cyclone", "bulk")
+NAMES = ("simulator", "winton", "mevp_box", "cyclone", "bulk", "gabls1", "column")
 """The benches that exist."""
 
 

@@ -1,0 +1,84 @@
+"""GABLS1: the default closure within the spread of large eddies, the calibrated one close to one."""
+
+from dataclasses import replace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from floecast.atmosphere.gabls1 import calibrate, gabls1_layer, run_gabls1
+from floecast.atmosphere.turbulence import Closure
+
+run = eqx.filter_jit(run_gabls1)
+
+
+@pytest.fixture(scope="module")
+def default():
+    """The case with the default closure."""
+    return run(gabls1_layer())
+
+
+def test_within_the_spread_of_large_eddies(default):
+    speed, height = default.jet()
+    assert 0.25 <= default.friction_velocity <= 0.28
+    assert -0.013 <= default.heat_flux <= -0.010
+    assert 9.3 <= speed <= 9.7 and 155 <= height <= 190
+    assert 33 <= default.surface_angle <= 36
+
+
+def test_profiles_near_those_of_large_eddies(default, data_folder):
+    path = data_folder / "gabls1" / "gabls1_jaxalfa_LES256_digitized_8-9h.csv"
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    rows = [line for line in path.read_text().splitlines() if line[:1].isdigit()]
+    profiles = np.loadtxt(rows, delimiter=",")[:, :4] - [0.0, 0.0, 0.0, 260.0]
+    # The few heights kept in the package tell the same as all.
+    np.testing.assert_allclose(default.errors(), default.errors(profiles), rtol=0, atol=0.02)
+    calibrated = run(gabls1_layer(Closure.calibrated()))
+    assert (calibrated.errors(profiles) <= jnp.array([0.15, 0.15, 0.1])).all()
+
+
+@pytest.mark.parametrize(
+    "closure, ustar, heat_flux, jet",
+    [
+        (Closure(shear=0.0), 0.297, -0.0150, 9.59),
+        (Closure(shear=0.15), 0.263, -0.0110, 9.77),
+        (Closure(shear=0.15, pairing="mixing_least"), 0.254, -0.0105, 9.74),
+        (Closure.cheng(pairing="mixing_least"), 0.284, -0.0108, 9.85),
+    ],
+)
+def test_agrees_with_another_implementation(closure, ustar, heat_flux, jet):
+    """Numbers of a separate code of the same equations, with g / 288 K for the buoyancy."""
+    found = run(gabls1_layer(closure))
+    assert found.friction_velocity == pytest.approx(ustar, abs=0.004)
+    assert found.heat_flux == pytest.approx(heat_flux, abs=3e-4)
+    assert found.jet()[0] == pytest.approx(jet, abs=0.03)
+
+
+def test_derivatives_through_nine_hours():
+    """Forward and reverse mode against differences, with steps of a minute."""
+
+    @jax.jit
+    def friction(shear, heat):
+        layer = gabls1_layer(replace(Closure(), shear=shear, heat=heat), cells=32)
+        return run_gabls1(layer, 60.0).friction_velocity
+
+    point = jnp.asarray(0.1), jnp.asarray(0.1667)
+    reverse = jax.grad(friction, argnums=(0, 1))(*point)
+    for k, size in enumerate((1e-6, 1e-6)):
+        unit = [jnp.asarray(float(j == k)) for j in range(2)]
+        _, forward = jax.jvp(friction, point, tuple(unit))
+        ends = [
+            friction(*(x + s * size * d for x, d in zip(point, unit, strict=True))) for s in (1, -1)
+        ]
+        assert forward == pytest.approx(reverse[k], rel=1e-7)
+        assert forward == pytest.approx((ends[0] - ends[1]) / (2 * size), rel=1e-3)
+
+
+def test_calibration_lessens_the_misfit():
+    start = Closure(shear=0.15)
+    closer = calibrate(start, rounds=2, dt=60.0)
+    before, after = (run(gabls1_layer(closure), 60.0).errors() for closure in (start, closer))
+    assert (after < 0.8 * before).all()

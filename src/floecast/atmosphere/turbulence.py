@@ -144,7 +144,7 @@ class Closure(eqx.Module):
         stable = self.stability * mixing * dissipation * stratification / inner
         inverse_prandtl = 1.0 / (1.0 + jnp.maximum(stable, 1.0 / _STRONGEST_CONVECTION - 1.0))
         return Mixing(
-            viscosity=jnp.maximum(self.momentum * speed, self.least_viscosity),
+            viscosity=self.momentum * speed,  # not below the least, as neither length nor energy is
             diffusivity=jnp.maximum(self.heat * speed * inverse_prandtl, self.least_diffusivity),
             dissipation_length=dissipation,
         )
@@ -153,7 +153,7 @@ class Closure(eqx.Module):
         """Mixing with the energy after a step in place of the one before, lengths kept."""
         growth = jnp.sqrt(after[1:-1] / before[1:-1])
         return Mixing(
-            viscosity=jnp.maximum(mixing.viscosity * growth, self.least_viscosity),
+            viscosity=mixing.viscosity * growth,
             diffusivity=jnp.maximum(mixing.diffusivity * growth, self.least_diffusivity),
             dissipation_length=mixing.dissipation_length,
         )

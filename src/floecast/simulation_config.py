@@ -23,6 +23,10 @@ class SimulationConfig(Section):
     rheology: Literal["bbm", "mevp", "free_drift"] = "bbm"
     thermodynamics: Literal["winton", "zero_layer"] = "winton"
     transport: Literal["weno5", "weno7", "upwind"] = "weno5"
+    boundary_layer: bool = Field(
+        False,
+        description="Air that feels the ice; 10 m wind and 2 m air act by bulk formulas else.",
+    )
     float64: bool = False
     block_days: int = Field(10, ge=3, le=100, description="Written, and restarted from, at once.")
 

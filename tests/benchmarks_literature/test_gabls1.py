@@ -1,4 +1,4 @@
-"""GABLS1: the default closure within the spread of large eddies, the calibrated one close to one."""
+"""GABLS1: the default closure within the spread of large eddies, the calibrated one close."""
 
 from dataclasses import replace
 

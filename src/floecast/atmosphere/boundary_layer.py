@@ -23,7 +23,8 @@ from .column import (
     turn_to_geostrophic,
 )
 from .levels import Levels, along_levels
-from .surface import AbstractSurfaceLayer, Surface
+from .surface import AbstractSurfaceLayer
+from .surface_layer import SurfaceLayer
 from .turbulence import Closure, gradients, layer_depth
 
 _LEAST_SPEED = 0.5
@@ -72,7 +73,7 @@ class BoundaryLayer(eqx.Module):
     Lemarie et al. (2021), doi:10.5194/gmd-14-543-2021.
     """
 
-    surface_layer: AbstractSurfaceLayer
+    surface_layer: AbstractSurfaceLayer = eqx.field(default_factory=SurfaceLayer)
     levels: Levels = Levels.stretched()
     closure: Closure = Closure()
     relaxation_inside: Float[Array, ""] = eqx.field(converter=parameter, default=math.inf)

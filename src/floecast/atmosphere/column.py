@@ -104,7 +104,7 @@ def on_levels(aloft, levels):
     Aloft
         Linear in height, constant below and above what is given.
     """
-    known = aloft.height
+    known = jnp.asarray(aloft.height)
     fields = aloft.profiles()
     like = fields["wind_u"]
     if known.shape[0] == 1:

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from floecast.atmosphere.boundary_layer import BoundaryLayer
 from floecast.atmosphere.forcing import WEATHER
 from floecast.atmosphere.weather import SyntheticWeather
 from floecast.core.calendar import DAY, HOUR, to_datetime64, to_seconds
@@ -33,6 +34,8 @@ from floecast.simulator.zero_layer import ZeroLayer
 
 STEP = 6 * HOUR
 """Of the simulator and of the archive [s]."""
+_HEIGHTS = (0.0, 50.0, 150.0, 300.0, 600.0, 1000.0, 1500.0, 2000.0)
+"""Of the air above the ice, where a boundary layer is asked for [m]."""
 _RHEOLOGIES = {"bbm": BBM, "mevp": MEVP, "free_drift": FreeDrift}
 _THERMODYNAMICS = {"winton": Winton, "zero_layer": ZeroLayer}
 _SCHEMES = {"weno5": lambda: WENO(5), "weno7": lambda: WENO(7), "upwind": Upwind}
@@ -91,6 +94,7 @@ def simulator_of(config, grid):
         rheology=_RHEOLOGIES[config.rheology](),
         thermodynamics=_THERMODYNAMICS[config.thermodynamics](),
         scheme=_SCHEMES[config.transport](),
+        boundary_layer=BoundaryLayer() if config.boundary_layer else None,
         ocean=ArcticOcean.of(grid),
         dt=STEP,
     )
@@ -105,7 +109,10 @@ class _Run:
         self.dtype = jnp.float64 if config.float64 else jnp.float32
         self.model = simulator_of(config, self.grid)
         key = named_key(config.seed, "simulation", config.split)
-        self.weather = cast(SyntheticWeather.draw(key, self.grid), self.dtype)
+        weather = SyntheticWeather.draw(key, self.grid)
+        if config.boundary_layer:
+            weather = weather.with_aloft(_HEIGHTS)
+        self.weather = cast(weather, self.dtype)
         self.begin, self.first, self.end = (
             int(to_seconds(f"{year}-01-01"))
             for year in (

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -23,6 +24,7 @@ from .column import (
     turn_to_geostrophic,
 )
 from .levels import Levels, along_levels
+from .stages import costly, stage
 from .surface import AbstractSurfaceLayer
 from .surface_layer import SurfaceLayer
 from .turbulence import Closure, gradients, layer_depth
@@ -149,7 +151,7 @@ class BoundaryLayer(eqx.Module):
         steps = max(1, math.ceil(dt / self.longest_step - 1e-9))
         aloft = on_levels(aloft, self.levels)
 
-        @jax.checkpoint
+        @partial(jax.checkpoint, prevent_cse=False, policy=costly)
         def step(column, _):
             column, fluxes, last = self._step(column, aloft, surface, coriolis, dt / steps)
             return column, (fluxes, last)
@@ -192,9 +194,13 @@ class BoundaryLayer(eqx.Module):
         wind = turn_to_geostrophic(
             column.wind_u, column.wind_v, aloft.geostrophic_u, aloft.geostrophic_v, coriolis, dt
         )
-        wind, from_stress = diffuse(levels, mixing.viscosity, wind, dt)
+
+        def diffuse_both(diffusivity, fields):
+            return diffuse(levels, diffusivity, fields, dt)
+
+        wind, from_stress = stage(diffuse_both)(mixing.viscosity, wind)
         scalars = column.potential_temperature, column.humidity
-        scalars, from_heat = diffuse(levels, mixing.diffusivity, scalars, dt)
+        scalars, from_heat = stage(diffuse_both)(mixing.diffusivity, scalars)
         fields, responses = (*wind, *scalars), (from_stress,) * 2 + (from_heat,) * 2
 
         def exchanged(exchange):
@@ -227,8 +233,11 @@ class BoundaryLayer(eqx.Module):
     def _turbulence(self, column, exchange, felt, coriolis, dt):
         """Turbulent energy and depth after a step, and the mixing within it."""
         closure, levels = self.closure, self.levels
-        slopes = gradients(
-            levels,
+
+        def slope(*fields):
+            return gradients(levels, *fields)
+
+        slopes = stage(slope)(
             column.wind_u,
             column.wind_v,
             column.potential_temperature,
@@ -243,9 +252,19 @@ class BoundaryLayer(eqx.Module):
         surface_energy = closure.surface_energy(_squared_friction(exchange, lowest, felt))
 
         before = column.turbulent_energy
-        mixing = closure.mix(levels, before, *slopes, surface_length)
-        energy = closure.step_energy(levels, before, mixing, *slopes, surface_energy, dt)
-        mixing = closure.grown(mixing, before, energy)
+
+        def mix(*now):
+            return closure.mix(levels, *now)
+
+        def step_energy(*now):
+            return closure.step_energy(levels, *now, dt)
+
+        def grow(*now):
+            return closure.grown(*now)
+
+        mixing = stage(mix)(before, *slopes, surface_length)
+        energy = stage(step_energy)(before, mixing, *slopes, surface_energy)
+        mixing = stage(grow)(mixing, before, energy)
         depth = layer_depth(levels, *slopes, closure.stability, coriolis, column.depth)
         return energy, mixing, depth
 

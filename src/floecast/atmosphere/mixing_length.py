@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from .bounds import larger, smaller
+
 _TINY = 1e-12
 """Least squared shear and stratification [1/s2], below which a length has no bound but height."""
 PAIRINGS = ("mixing_mean", "mixing_least")
@@ -33,7 +35,7 @@ def shear_length(energy, shear_squared, stratification, weight):
     Rodier et al. (2017), doi:10.1175/MWR-D-16-0158.1.
     """
     shear_squared = shear_squared + _TINY
-    stable = 2.0 * jnp.maximum(stratification, _TINY)
+    stable = 2.0 * larger(stratification, _TINY)
     sheared = weight * jnp.sqrt(shear_squared)
     return 2.0 * jnp.sqrt(energy) / (sheared + jnp.sqrt(weight**2 * shear_squared + stable))
 
@@ -60,10 +62,10 @@ def limit_lengths(length, height, top, surface_length, least_length):
         ``min over j >= k of (l_j + z_j) - z_k`` and ``min over j <= k of (l_j - z_j) + z_k``,
         which is what sweeps from above and from below leave; not less than `least_length` [m].
     """
-    length = jnp.maximum(length, least_length)
+    length = larger(length, least_length)
     up = _running_minimum(length + height, least_length + top, reverse=True) - height
     down = _running_minimum(length - height, surface_length, reverse=False) + height
-    return jnp.maximum(up, least_length), jnp.maximum(down, least_length)
+    return larger(up, least_length), larger(down, least_length)
 
 
 def pair_lengths(up, down, pairing):
@@ -82,14 +84,13 @@ def pair_lengths(up, down, pairing):
         ``sqrt(up down)`` and ``min(up, down)`` for "mixing_mean", the other way round for
         "mixing_least" [m].
     """
-    mean, least = jnp.sqrt(up * down), jnp.minimum(up, down)
+    mean, least = jnp.sqrt(up * down), smaller(up, down)
     return (mean, least) if pairing == "mixing_mean" else (least, mean)
 
 
 def _running_minimum(field, first, reverse):
     def step(least, row):
-        # Cheaper in reverse mode than minimum, which shares its derivative between equals.
-        least = jnp.where(row < least, row, least)
+        least = smaller(row, least)
         return least, least
 
     first = jnp.broadcast_to(jnp.asarray(first, field.dtype), field.shape[1:])

@@ -6,9 +6,12 @@ from functools import partial
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
 from floecast.core.parameter import parameter
+
+from .stages import COSTLY
 
 _UNSTABLE = (-100.0, -200.0)
 """Bulk Richardson numbers where the smooth bound begins, and which it never passes."""
@@ -386,6 +389,6 @@ def _solve(richardson, ratio, heat_ratio, similarity):
 
 @_solve.defjvp
 def _solve_jvp(primals, tangents):
-    w = _solve(*primals)
+    w = checkpoint_name(_solve(*primals), COSTLY)
     _, change = jax.jvp(partial(_residual, w), primals, tangents)
     return w, -change / _residual_and_slope(w, *primals)[1]

@@ -10,6 +10,7 @@ from floecast.core.errors import InputError
 from floecast.core.parameter import parameter
 
 from .air import GRAVITY, KARMAN, virtual
+from .bounds import larger
 from .levels import along_levels
 from .mixing_length import PAIRINGS, limit_lengths, pair_lengths, shear_length
 from .tridiagonal import solve_tridiagonal
@@ -142,10 +143,10 @@ class Closure(eqx.Module):
         mixing, dissipation = pair_lengths(up, down, self.pairing)
         speed = mixing * jnp.sqrt(inner)
         stable = self.stability * mixing * dissipation * stratification / inner
-        inverse_prandtl = 1.0 / (1.0 + jnp.maximum(stable, 1.0 / _STRONGEST_CONVECTION - 1.0))
+        inverse_prandtl = 1.0 / (1.0 + larger(stable, 1.0 / _STRONGEST_CONVECTION - 1.0))
         return Mixing(
             viscosity=self.momentum * speed,  # not below the least, as neither length nor energy is
-            diffusivity=jnp.maximum(self.heat * speed * inverse_prandtl, self.least_diffusivity),
+            diffusivity=larger(self.heat * speed * inverse_prandtl, self.least_diffusivity),
             dissipation_length=dissipation,
         )
 
@@ -154,7 +155,7 @@ class Closure(eqx.Module):
         growth = jnp.sqrt(after[1:-1] / before[1:-1])
         return Mixing(
             viscosity=mixing.viscosity * growth,
-            diffusivity=jnp.maximum(mixing.diffusivity * growth, self.least_diffusivity),
+            diffusivity=larger(mixing.diffusivity * growth, self.least_diffusivity),
             dissipation_length=mixing.dissipation_length,
         )
 
@@ -188,8 +189,8 @@ class Closure(eqx.Module):
         inner = energy[1:-1]
         shear_made = mixing.viscosity * shear_squared
         buoyancy_made = -mixing.diffusivity * stratification
-        made = shear_made + jnp.maximum(buoyancy_made, 0.0)
-        lost = jnp.maximum(-buoyancy_made, 0.0) / inner
+        made = shear_made + larger(buoyancy_made, 0.0)
+        lost = larger(-buoyancy_made, 0.0) / inner
         lost = lost + self.dissipation * jnp.sqrt(inner) / mixing.dissipation_length
 
         # K_e at the cell centres; the outermost viscosities stand for those at the ends.

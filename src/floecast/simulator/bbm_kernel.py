@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .materialised import materialised
+from floecast.core.materialised import materialised
 
 TINY = 1e-20
 """Keeps quotients of forces finite where there is no ice."""

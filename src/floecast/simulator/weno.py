@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .advection import LEAST_AMOUNT, AbstractScheme, outgoing, pad, ratio_of
-from .materialised import materialised
+from floecast.core.materialised import materialised
 
 
 class WENO(AbstractScheme):

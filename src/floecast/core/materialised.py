@@ -21,7 +21,13 @@ def materialised(stage):
     """
     if jax.default_backend() != "cpu":
         return stage
-    compiled = jax.jit(stage)
+
+    def whole(*arguments):
+        with set_xla_metadata(inlineable="true"):  # of calls within the stage
+            return stage(*arguments)
+
+    whole.__name__ = stage.__name__  # in profiles
+    compiled = jax.jit(whole)
 
     def call(*arguments):
         with set_xla_metadata(inlineable="false"):

@@ -236,7 +236,7 @@ def test_random_states(key, dtype):
     leaves = jax.tree.leaves((column, contact))
     assert all(leaf.dtype == dtype and jnp.isfinite(leaf).all() for leaf in leaves)
     assert (column.turbulent_energy >= layer.closure.least_energy).all()
-    assert (column.depth >= LEVELS.edges[1]).all() and (column.depth <= LEVELS.top).all()
+    assert (column.depth >= 0.0).all() and (column.depth <= LEVELS.top).all()
     assert (jnp.hypot(column.wind_u, column.wind_v) < 60.0).all()
     assert (column.humidity > 0).all()
     assert (column.potential_temperature > 220).all() and (column.potential_temperature < 300).all()

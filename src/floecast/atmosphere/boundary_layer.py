@@ -128,7 +128,7 @@ class BoundaryLayer(eqx.Module):
             potential_temperature=aloft.potential_temperature,
             humidity=aloft.humidity,
             turbulent_energy=energy,
-            depth=jax.lax.stop_gradient(depth),
+            depth=layer_depth(self.levels, energy),
         )
 
     def advance(self, column, aloft, surface, coriolis, dt):
@@ -189,7 +189,7 @@ class BoundaryLayer(eqx.Module):
         felt, values = self._felt(surface, aloft)
         lowest = _lowest(column)
         exchange = self._exchange(lowest, felt)
-        energy, mixing, depth = self._turbulence(column, exchange, felt, coriolis, dt)
+        energy, mixing, depth = self._turbulence(column, exchange, felt, dt)
 
         wind = turn_to_geostrophic(
             column.wind_u, column.wind_v, aloft.geostrophic_u, aloft.geostrophic_v, coriolis, dt
@@ -230,7 +230,7 @@ class BoundaryLayer(eqx.Module):
         last = {"density": density, "exchange": exchange}
         return column, fluxes, last | self._responses(exchange, dt * from_heat[0], share)
 
-    def _turbulence(self, column, exchange, felt, coriolis, dt):
+    def _turbulence(self, column, exchange, felt, dt):
         """Turbulent energy and depth after a step, and the mixing within it."""
         closure, levels = self.closure, self.levels
 
@@ -265,8 +265,7 @@ class BoundaryLayer(eqx.Module):
         mixing = stage(mix)(before, *slopes, surface_length)
         energy = stage(step_energy)(before, mixing, *slopes, surface_energy)
         mixing = stage(grow)(mixing, before, energy)
-        depth = layer_depth(levels, *slopes, closure.stability, coriolis, column.depth)
-        return energy, mixing, depth
+        return energy, mixing, layer_depth(levels, energy)
 
     def _felt(self, surface, aloft):
         """Surface as the column feels it, and its wind, temperature and humidity there.

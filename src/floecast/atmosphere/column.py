@@ -1,7 +1,6 @@
 """A column of air: its state, what it gives the surface, and the operators that act on it."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -28,7 +27,7 @@ class ColumnState(eqx.Module):
     turbulent_energy : (level + 1, ...) array
         At the interfaces, the surface and the top among them [m2/s2].
     depth : (...) array
-        Of the turbulent layer; has no derivative [m].
+        Of the turbulent layer [m].
     """
 
     wind_u: Float[Array, "level ..."]
@@ -204,7 +203,7 @@ def relaxation_rate(levels, depth, inside, above):
     ----------
     levels : Levels
     depth : (...) array
-        Of the turbulent layer; no derivative passes through it [m].
+        Of the turbulent layer [m].
     inside, above : float
         Times within half the depth, and above one and a half of it [s].
 
@@ -214,7 +213,7 @@ def relaxation_rate(levels, depth, inside, above):
         [1/s]; between them a cubic without corners.
     """
     edges = levels.edges
-    depth = jax.lax.stop_gradient(jnp.clip(depth, edges[4] / 0.5, edges[-4] / 1.5))[None]
+    depth = jnp.clip(depth, edges[4] / 0.5, edges[-4] / 1.5)[None]
     height = along_levels(levels.centres, depth)
     part = jnp.clip(height / depth, 0.5, 1.5) - 0.5
     weight = part * part * (3.0 - 2.0 * part)

@@ -1,9 +1,7 @@
 """Turbulence of a column of air: kinetic energy, mixing lengths and what they mix."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from floecast.core.errors import InputError
@@ -17,6 +15,10 @@ from .tridiagonal import solve_tridiagonal
 
 _STRONGEST_CONVECTION = 2.2
 """Bound of the inverse Prandtl number over its neutral value [1]."""
+
+TURBULENT_PART, CALM_ENERGY = 0.05, 1e-4
+"""Part of the energy at the surface [1], and energy [m2/s2], with which air counts as half
+turbulent in `layer_depth`."""
 
 
 class Mixing(eqx.Module):
@@ -230,52 +232,27 @@ def gradients(levels, wind_u, wind_v, potential_temperature, humidity):
     return shear_squared, 2.0 * GRAVITY * (above - below) / ((above + below) * spacing)
 
 
-def layer_depth(levels, shear_squared, stratification, stability, coriolis, last_depth):
-    """Depth of the turbulent layer, which has no derivative.
+def layer_depth(levels, energy):
+    """Depth of the turbulent layer.
 
     Parameters
     ----------
     levels : Levels
-    shear_squared, stratification : (level - 1, ...) array
-        [1/s2]
-    stability : float
-        R of the closure [1].
-    coriolis : (...) array
-        [1/s]
-    last_depth : (...) array
-        [m]
+    energy : (level + 1, ...) array
+        Turbulent, at the interfaces [m2/s2].
 
     Returns
     -------
     (...) array
-        [m]; the first height where the integral from the surface of
-        ``w (S^2 - N^2 / R - 258 f^2)`` with ``w = z / (z + h / (1 + 2.8^2))`` becomes negative, h
-        being the last depth; the lowest interface if that is at once, the top if never.
+        [m]
 
-    References
-    ----------
-    Lemarie et al. (2021), doi:10.5194/gmd-14-543-2021, after the criterion of McWilliams et al.
-    (2009), doi:10.1175/2009JPO4130.1.
+    Notes
+    -----
+    The air that is turbulent counts: ``integral e / (e + 0.05 e_0 + 1e-4 m2/s2) dz``, with e_0 at
+    the surface. Where the energy falls to zero about linearly, this is close to the height at which
+    a twentieth of it is left, the measure by which models of stable layers are compared; unlike
+    such a height it has a derivative everywhere.
     """
-    shear_squared, stratification, last_depth = jax.lax.stop_gradient(
-        (shear_squared, stratification, last_depth)
-    )
-    height = along_levels(levels.interfaces[1:-1], shear_squared)
-    weight = height / (height + last_depth[None] / (1.0 + 2.8**2))
-    production = weight * (shear_squared - stratification / stability - 258.0 * coriolis[None] ** 2)
-    thickness = levels.thickness[:-1]
-    between = np.append(0.5 * (thickness[1:] + thickness[:-1]), 0.0)
-    summing = np.tril(np.tile(between, (len(between), 1)), -1) + np.diag(0.5 * thickness)
-    integral = jnp.tensordot(summing.astype(height.dtype), production, axes=1)
-    integral = jax.lax.stop_gradient(integral)
-
-    ended = integral < 0.0
-    first = jnp.argmax(ended, axis=0)[None]
-    after = jnp.take_along_axis(integral, first, axis=0)[0]
-    before = jnp.take_along_axis(integral, jnp.maximum(first - 1, 0), axis=0)[0]
-    before = jnp.where(first[0] > 0, before, 0.0)
-    edges = jnp.asarray(levels.interfaces, height.dtype)
-    low, high = edges[first[0]], edges[first[0] + 1]
-    part = before / jnp.where(before > after, before - after, 1.0)
-    depth = jnp.maximum(low + part * (high - low), levels.edges[1])
-    return jnp.where(ended.any(axis=0), depth, levels.top)
+    count = energy / (energy + TURBULENT_PART * energy[:1] + CALM_ENERGY)
+    thickness = along_levels(levels.thickness, energy)
+    return jnp.sum(thickness * 0.5 * (count[1:] + count[:-1]), axis=0)

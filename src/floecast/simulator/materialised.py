@@ -21,7 +21,8 @@ def materialised(stage):
     """
     if jax.default_backend() != "cpu":
         return stage
-    compiled = jax.jit(stage)
+    # The reverse pass gets the arguments and computes the inside again: quicker than to store it.
+    compiled = jax.jit(jax.checkpoint(stage, prevent_cse=False))
 
     def call(*arguments):
         with set_xla_metadata(inlineable="false"):

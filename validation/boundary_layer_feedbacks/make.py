@@ -103,8 +103,9 @@ def draw(found, pack, path):
         daily = [speed[n][ice[n]].mean() for n in range(len(ice))]
         smooth = np.convolve(daily, np.ones(4) / 4, mode="valid")
         axes[0].plot(days[3:], smooth, f"C{number}", label=name, lw=1.2)
-        # Colder surface than the air at 2 m: stable to the right.
-        stable = (one["air_temperature"] - 273.15 - one["surface_temperature"])[pack]
+        # The same places and times in a class for all runs: stable to the right.
+        stable = (found["column"]["air_temperature"] - 273.15)[pack]
+        stable = stable - found["column"]["surface_temperature"][pack]
         drift = (one["u"] + 1j * one["v"])[pack]
         geostrophic = (one["geostrophic_u"] + 1j * one["geostrophic_v"])[pack]
         edges = np.quantile(stable, np.linspace(0, 1, 8))
@@ -115,16 +116,14 @@ def draw(found, pack, path):
     axes[0].set(xlabel="day", ylabel="mean drift, mean of a day [cm/s]")
     axes[0].legend(fontsize=7)
     axes[1].set(
-        xlabel="2 m air over surface temperature [K]", ylabel="drift / geostrophic wind [%]"
+        xlabel="2 m air over surface temperature in the column [K]",
+        ylabel="drift / geostrophic wind [%]",
     )
     times = slice(4 * SETTLED, None)
-    speeds = {
-        name: np.nanmean(
-            np.where(ice, np.hypot(found[name]["u"], found[name]["v"]), np.nan)[times], axis=0
-        )
-        for name in ("bulk", "column")
-    }
-    change = 100 * (speeds["column"] - speeds["bulk"])
+    speeds = [np.hypot(found[name]["u"], found[name]["v"]) for name in ("column", "bulk")]
+    change = np.where(ice, 100 * (speeds[0] - speeds[1]), 0.0)[times].sum(axis=0)
+    count = ice[times].sum(axis=0)
+    change = np.where(count > 0, change / np.maximum(count, 1), np.nan)
     shown = axes[2].imshow(change, origin="lower", cmap="RdBu_r", vmin=-4, vmax=4)
     axes[2].contour(np.asarray(runs.GRID.mask_t), [0.5], colors="0.4", linewidths=0.6)
     axes[2].set(xticks=[], yticks=[], title="mean drift, column less bulk [cm/s]")

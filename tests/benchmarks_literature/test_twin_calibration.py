@@ -82,7 +82,7 @@ def test_parameters_are_found_from_drift_alone():
         values, slopes = jax.lax.map(along, jnp.eye(3))
         return values[0], slopes.T
 
-    seen, slopes = value_and_slopes(jnp.log(TRUTH))
+    seen, _ = value_and_slopes(jnp.log(TRUTH))
     at = jnp.log(GUESS)
     for _ in range(6):  # Gauss and Newton
         found, slopes = value_and_slopes(at)
@@ -90,8 +90,7 @@ def test_parameters_are_found_from_drift_alone():
         at = at + jnp.clip(change, -0.7, 0.7)
     np.testing.assert_allclose(np.exp(at) / TRUTH, 1.0, rtol=0, atol=0.01)
 
-    # With noise, by the last derivatives: what each would be wrong by.
+    # By the last derivatives, what noise makes each wrong by in two days of so small a box.
     noise = NOISE * np.random.default_rng(0).normal(size=(200, seen.size))
     wrong = np.linalg.lstsq(slopes, noise.T, rcond=None)[0]
-    print(wrong.std(axis=1), wrong.shape)
-    assert np.all(wrong.std(axis=1) < 0.1)
+    assert np.all(wrong.std(axis=1) < [0.07, 0.06, 0.02])

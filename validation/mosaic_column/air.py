@@ -108,7 +108,7 @@ class Column(eqx.Module):
     coriolis: jax.Array
 
     def run(self, factor, turning, step=600.0):
-        """Wind at 4 m, stress and 2 m temperature in the blocks of the measurements.
+        """Wind at 4 m and stress in the blocks of the measurements.
 
         Parameters
         ----------
@@ -121,8 +121,6 @@ class Column(eqx.Module):
         -------
         wind, stress : (time, 2) array
             [m/s], [N/m2]
-        temperature : (time,) array
-            [K]
         """
         layer = BoundaryLayer(levels=Levels.stretched(30), longest_step=step)
         cosine, sine = jnp.cos(turning), jnp.sin(turning)
@@ -153,7 +151,7 @@ class Column(eqx.Module):
                 layer.pressure,
             )
             stress = contact.stress_ice_u, contact.stress_ice_v
-            told = jnp.stack([at[0], at[1], *stress, contact.air_temperature])
+            told = jnp.stack([at[0], at[1], *stress])
             return column, told[:, 0]
 
         aloft, surface = now(self.time[0])
@@ -163,8 +161,8 @@ class Column(eqx.Module):
         times = self.time[0] - 0.5 * width + step * (jnp.arange(count) + 0.5)
         settled, _ = jax.lax.scan(jax.checkpoint(advance), column, times[: 8 * per_block])
         _, told = jax.lax.scan(jax.checkpoint(advance), settled, times)
-        told = told.reshape(len(self.time), per_block, 5).mean(axis=1)
-        return told[:, :2], told[:, 2:4], told[:, 4]
+        told = told.reshape(len(self.time), per_block, 4).mean(axis=1)
+        return told[:, :2], told[:, 2:]
 
 
 def calibrate(column, half, rounds=6):
@@ -178,7 +176,7 @@ def calibrate(column, half, rounds=6):
 
     @eqx.filter_jit
     def misfit(column, at):
-        wind, _, _ = column.run(jnp.exp(at[0]), at[1])
+        wind, _ = column.run(jnp.exp(at[0]), at[1])
         return jnp.where(half[:, None], wind - column.wind, 0.0).ravel()
 
     @eqx.filter_jit

@@ -57,9 +57,8 @@ def column_of(seen, skin):
     column = air.Column(*map(jnp.asarray, fields))
     factor, turning = air.calibrate(column, jnp.asarray(seen["day"] < SPLIT))
     run = eqx.filter_jit(lambda column, *at: column.run(*at))(column, factor, turning)
-    wind, stress, temperature = map(np.asarray, run)
-    found = {"factor": factor, "turning": np.degrees(turning), "temperature": temperature}
-    return found | {"wind": wind @ [1, 1j], "stress": stress @ [1, 1j]}
+    wind, stress = (np.asarray(pairs) @ [1, 1j] for pairs in run)
+    return {"factor": factor, "turning": np.degrees(turning), "wind": wind, "stress": stress}
 
 
 def _pairs(vector):

@@ -30,12 +30,8 @@ def test_published_figures(row):
 
 
 def test_mevp_agrees_with_the_converged_row():
-    """Mean speeds are 1.4e-3 higher without the least water drag of the source."""
     found = run(64, 10, iterations=120)
-    np.testing.assert_allclose(
-        [found["umax"], found["vmax"], found["hmax"]], [0.156654, 0.156607, 0.306125], rtol=3e-4
-    )
-    np.testing.assert_allclose(list(found.values()), CONVERGED, rtol=1.5e-3)
+    np.testing.assert_allclose(list(found.values()), CONVERGED, rtol=5e-4)
 
 
 def test_superbee_keeps_the_volume_and_its_bounds():

@@ -149,7 +149,7 @@ def page(rows, manifest):
         "The cycle repeats itself. Winter has too much ice by area: the prescribed ocean gives the "
         "mixed layer too little heat at the winter edge, mostly in the cold months. Years differ "
         "less than real ones, as the weather has no memory beyond days and the ocean is the same "
-        "every year. Snow is thin: synthetic weather snows too little.",
+        "every year.",
     ]
     whole = [y for y in years if all((y, m) in rows for m in range(1, 13))]
     if len(whole) > 2:

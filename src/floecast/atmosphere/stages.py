@@ -1,7 +1,5 @@
 """What a step of the column keeps for its derivatives, and what it computes again."""
 
-import jax
-
 from floecast.core.materialised import materialised
 
 COSTLY = "costly"
@@ -29,4 +27,4 @@ def stage(function):
         The same. Reverse mode keeps its arguments and what is `costly`, and computes again what is
         not, which takes less time than to store it; see also `materialised`.
     """
-    return materialised(jax.checkpoint(function, prevent_cse=False, policy=costly))
+    return materialised(function, policy=costly)

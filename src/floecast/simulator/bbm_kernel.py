@@ -143,34 +143,29 @@ def _substep(fields, rheology, egrid, grounds, pushes, nudging, odd):
     frame = egrid.frame
     margin = (frame.size - fields.u_u.shape[0]) // 2 + frame.stride
 
-    def cut(tree):
-        return jax.tree.map(lambda vector: frame.take(vector, margin), tree)
+    # Vectors are cut within the stages that read them: to cut them before would copy them.
+    def cutting(margin):
+        return lambda tree: jax.tree.map(lambda vector: frame.take(vector, margin), tree)
 
-    def predict(fields):
-        velocity = fields[4:]
-        strain_t = egrid.strain_rate_t(*velocity, margin)
-        strain_f = egrid.strain_rate_f(*velocity, margin)
-        at_t, at_f = cut((fields[0], fields[2])), cut((fields[1], fields[3]))
-        return (
-            _predict(*at_t, strain_t, cut(grounds[0]), rheology),
-            _predict(*at_f, strain_f, cut(grounds[1]), rheology),
-        )
-
-    stress_t, stress_f = materialised(predict)(fields)
+    cut, first = cutting(margin), margin
+    strain_t = materialised(lambda *v: egrid.strain_rate_t(*v, first))(*fields[4:])
+    strain_f = materialised(lambda *v: egrid.strain_rate_f(*v, first))(*fields[4:])
+    predict = materialised(lambda *given: _predict(*given, rheology, cut))
+    stress_t = predict(fields[0], fields[2], strain_t, grounds[0])
+    stress_f = predict(fields[1], fields[3], strain_f, grounds[1])
 
     margin = margin + frame.stride
-    stress_t, stress_f = materialised(
-        lambda stress_t, stress_f: _nudge(stress_t, stress_f, egrid, nudging, margin, odd)
-    )(stress_t, stress_f)
-    stress_t, stress_f, intact = cut((stress_t, stress_f, fields[2:4]))
-    stress_t, intact_t = _crack(stress_t, intact[0], cut(grounds[0]), rheology)
-    stress_f, intact_f = _crack(stress_f, intact[1], cut(grounds[1]), rheology)
+    stress_t, stress_f = _nudge(stress_t, stress_f, egrid, nudging, margin, odd)
+    cut_next = cutting(margin)
+    stress_t, intact_t = _crack(stress_t, fields[2], grounds[0], rheology, cut_next)
+    stress_f, intact_f = _crack(stress_f, fields[3], grounds[1], rheology, cut_next)
 
     margin = margin + frame.stride
+    cut = cutting(margin)
     force = egrid.stress_divergence(stress_t, stress_f, margin)
     x_first = odd != rheology.y_first
-    velocity_u = _accelerate(cut(fields[4:6]), force[:2], cut(pushes[0]), x_first)
-    velocity_v = _accelerate(cut(fields[6:8]), force[2:], cut(pushes[1]), x_first)
+    velocity_u = _accelerate(fields[4:6], force[:2], pushes[0], x_first, cut)
+    velocity_v = _accelerate(fields[6:8], force[2:], pushes[1], x_first, cut)
     return Fields(stress_t, stress_f, intact_t, intact_f, *velocity_u, *velocity_v)
 
 
@@ -180,11 +175,12 @@ def _invariants(stress):
     return 0.5 * total, jnp.sqrt(0.25 * difference * difference + shear * shear + TINY)
 
 
-def _predict(stress, intact, strain, ground, rheology):
+def _predict(stress, intact, strain, ground, rheology, cut):
     """Stress after elastic loading and viscous relaxation, implicit in the relaxation."""
 
-    def kept(stress, intact, relaxation, resistance):
+    def kept(*given):
         """Part of the stress that relaxation leaves."""
+        stress, intact, relaxation, resistance = cut(given)
         normal, shear = _invariants(stress)
         # Ridging resistance over pressure, with the reduction by shear multiplied out.
         square = normal * normal + rheology.shear_reduction * shear * shear + TINY
@@ -193,7 +189,8 @@ def _predict(stress, intact, strain, ground, rheology):
         return time / (time + 1.0 - held)
 
     part = materialised(kept)(stress, intact, ground.relaxation, ground.resistance)
-    load = part * ground.stiffness * intact
+    stress, intact, stiffness = cut((stress, intact, ground.stiffness))
+    load = part * stiffness * intact
     nu = rheology.poisson_ratio
     moduli = (1.0 / (1.0 - nu), 1.0 / (1.0 + nu), 0.5 / (1.0 + nu))
     return tuple(
@@ -206,32 +203,34 @@ def _nudge(stress_t, stress_f, egrid, nudging, margin, odd):
     """Draw one C grid to the other: in odd substeps that centred on F, in even ones that on T."""
     (sum_t, difference_t, shear_t), (sum_f, difference_f, shear_f) = stress_t, stress_f
 
-    def blend(own, other):
-        return (1.0 - nudging) * egrid.frame.take(own, margin) + nudging * other
+    @materialised
+    def to_f(own, other):
+        return (1.0 - nudging) * egrid.frame.take(own, margin) + nudging * egrid.to_f(other, margin)
 
-    def keep(own):
-        return egrid.frame.take(own, margin)
+    @materialised
+    def to_t(own, other):
+        return (1.0 - nudging) * egrid.frame.take(own, margin) + nudging * egrid.to_t(other, margin)
 
-    to_t, to_f = egrid.to_t, egrid.to_f
     # The shear stress at T belongs to the C grid centred on F, that at F to the other.
     if odd:
-        return (keep(sum_t), keep(difference_t), blend(shear_t, to_t(shear_f, margin))), (
-            blend(sum_f, to_f(sum_t, margin)),
-            blend(difference_f, to_f(difference_t, margin)),
-            keep(shear_f),
+        return (sum_t, difference_t, to_t(shear_t, shear_f)), (
+            to_f(sum_f, sum_t),
+            to_f(difference_f, difference_t),
+            shear_f,
         )
     return (
-        blend(sum_t, to_t(sum_f, margin)),
-        blend(difference_t, to_t(difference_f, margin)),
-        keep(shear_t),
-    ), (keep(sum_f), keep(difference_f), blend(shear_f, to_f(shear_t, margin)))
+        to_t(sum_t, sum_f),
+        to_t(difference_t, difference_f),
+        shear_t,
+    ), (sum_f, difference_f, to_f(shear_f, shear_t))
 
 
-def _crack(stress, intact, ground, rheology):
+def _crack(stress, intact, ground, rheology, cut):
     """Damage ice whose stress is outside of the envelope, and take that part of the stress away."""
 
-    def kept(stress, intact, cohesion, strength, crossing):
+    def kept(*given):
         """Factor by which cracks reduce stress and intactness."""
+        stress, intact, cohesion, strength, crossing = cut(given)
         normal, shear = _invariants(stress)
         coulomb = shear + rheology.friction * normal
         broken = coulomb > cohesion
@@ -241,16 +240,17 @@ def _crack(stress, intact, ground, rheology):
         excess = jnp.where(crushed, crush, excess)
         return 1.0 - excess * crossing * jnp.sqrt(intact)
 
-    def apply(stress, intact, part, firm):
+    def apply(part, *given):
+        stress, intact, firm = cut(given)
         reduced = tuple(component * (part * firm) for component in stress)
         left = jnp.clip(intact * part, rheology.least_intact, 1.0)
         return reduced, jnp.where(firm > 0, left, 1.0)
 
     part = materialised(kept)(stress, intact, ground.cohesion, ground.strength, ground.crossing)
-    return materialised(apply)(stress, intact, part, ground.firm)
+    return materialised(apply)(part, stress, intact, ground.firm)
 
 
-def _accelerate(velocity, force, push, x_first):
+def _accelerate(velocity, force, push, x_first, cut):
     """New velocity at U or V: implicit in the drag, each component with the newest of the other."""
 
     def solve(own, other, force, drive, current, across, sign, push):
@@ -260,23 +260,19 @@ def _accelerate(velocity, force, push, x_first):
         total = total + sign * push.rotation * other
         return total / (push.inertia + drag + TINY)
 
-    def along_x(x, y):
-        return materialised(
-            lambda x, y, force, push: solve(
-                x, y, force, push.x, push.current_x, push.current_y, 1.0, push
-            )
-        )(x, y, force[0], push)
+    @materialised
+    def along_x(*given):
+        x, y, force, push = cut(given)
+        return solve(x, y, force, push.x, push.current_x, push.current_y, 1.0, push)
 
-    def along_y(x, y):
-        return materialised(
-            lambda x, y, force, push: solve(
-                y, x, force, push.y, push.current_y, push.current_x, -1.0, push
-            )
-        )(x, y, force[1], push)
+    @materialised
+    def along_y(*given):
+        x, y, force, push = cut(given)
+        return solve(y, x, force, push.y, push.current_y, push.current_x, -1.0, push)
 
     x, y = velocity
     if x_first:
-        x = along_x(x, y)
-        return x, along_y(x, y)
-    y = along_y(x, y)
-    return along_x(x, y), y
+        x = along_x(x, y, force[0], push)
+        return x, along_y(x, y, force[1], push)
+    y = along_y(x, y, force[1], push)
+    return along_x(x, y, force[0], push), y

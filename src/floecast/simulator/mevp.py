@@ -55,6 +55,9 @@ class MEVP(AbstractRheology):
         Lower bound of an adaptive `alpha` [1].
     air_drag, water_drag : float
         Drag coefficients of 10 m wind and surface current [1].
+    least_drag : float
+        Water drag over slip of compact ice is not less than this [kg/m2/s]; 0.25 in MITgcm and
+        Veris.
     turning_angle : float
         From the motion of the water against the ice to its drag on the ice, counter-clockwise
         [degrees].
@@ -114,6 +117,7 @@ class MEVP(AbstractRheology):
     least_alpha: Float[Array, ""] = eqx.field(converter=parameter, default=50.0)
     air_drag: Float[Array, ""] = eqx.field(converter=parameter, default=1.2e-3)
     water_drag: Float[Array, ""] = eqx.field(converter=parameter, default=5.5e-3)
+    least_drag: Float[Array, ""] = eqx.field(converter=parameter, default=0.0)
     turning_angle: Float[Array, ""] = eqx.field(converter=parameter, default=0.0)
     air_density: Float[Array, ""] = eqx.field(converter=parameter, default=1.3)
     water_density: Float[Array, ""] = eqx.field(converter=parameter, default=1026.0)
@@ -212,6 +216,7 @@ class _FaceForces(eqx.Module):
 
     fixed: Array  # wind stress and tilt [N/m2]
     drag: Array  # A rho_w C_w [kg/m3]
+    least: Array  # drag over slip that it does not fall below [kg/m2/s]
     cosine: Array  # of the turning angle
     response: Array  # dt / m [m2 s/kg]
     current: Array  # [m/s]
@@ -257,10 +262,11 @@ class _Forces(eqx.Module):
         def face(mean, difference, dx, stress, current, is_open):
             m, a = mean(mass), mean(area_fraction)
             tilt = GRAVITY * m * difference(height) / dx
-            drag = mevp.water_density * mevp.water_drag * jnp.maximum(a, LEAST_CONCENTRATION)
+            cover = jnp.maximum(a, LEAST_CONCENTRATION)
             return _FaceForces(
                 fixed=a * mean(stress) - tilt,
-                drag=drag,
+                drag=mevp.water_density * mevp.water_drag * cover,
+                least=mevp.least_drag * cover,
                 cosine=jnp.cos(angle),
                 response=dt / jnp.maximum(m, LEAST_MASS),
                 current=mean(current),
@@ -284,6 +290,7 @@ class _Forces(eqx.Module):
 def _balance(speed, old, slip, force, beta, forces, sine):
     """Next iterate of the velocity at the faces of one direction; `slip` is the other one's."""
     drag = forces.drag * jnp.sqrt((speed - forces.current) ** 2 + slip**2 + _LEAST_SPEED**2)
+    drag = jnp.maximum(drag, forces.least)
     drag_along = forces.cosine * drag
     force = force + forces.fixed + drag_along * forces.current + sine * drag * slip
     new = beta * speed + old + forces.response * force

@@ -36,11 +36,12 @@ MEVP_PARAMETERS = dict(
     least_deformation=2e-9,
     air_drag=1.2e-3,
     water_drag=5.5e-3,
+    least_drag=0.25,
     air_density=1.3,
     water_density=1026.0,
     ice_density=900.0,
 )
-_LEAST_DRAG, _LEAST_ALPHA, _LEAST_MASS = 0.25, 5.0, 1e-4
+_LEAST_ALPHA, _LEAST_MASS = 5.0, 1e-4
 _NO_ICE = 1e-5
 
 
@@ -153,7 +154,7 @@ def _solve(u, v, stress, thickness, concentration, box, iterations, alpha):
         s11, s22, s12 = 0.5 * (stress[0] + stress[1]), 0.5 * (stress[0] - stress[1]), stress[2]
         slip_u, slip_v = u - box.current_u, v - box.current_v
         slip = 0.5 * jnp.hypot(slip_u + east(slip_u), slip_v + north(slip_v))
-        drag = jnp.maximum(p["water_density"] * p["water_drag"] * slip, _LEAST_DRAG)
+        drag = jnp.maximum(p["water_density"] * p["water_drag"] * slip, p["least_drag"])
         drag_u = 0.5 * (drag + west(drag)) * share_u
         drag_v = 0.5 * (drag + south(drag)) * share_v
         turning = 0.5 * box.coriolis * mass

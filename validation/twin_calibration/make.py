@@ -218,10 +218,8 @@ def gradient_rows(gradients):
         "",
         "Mean square error of the drift at the end of each of 15 days, box of 3 x 3 cells, boundary"
         " layer, mEVP (50 iterations) and Winton's ice with all feedbacks, hourly steps, float64; "
-        "reverse mode against central differences of 1e-6. No derivative passes through the depth "
-        "of the layer, which decides where the column is drawn to the large scale: without that "
-        "relaxation the gradient is that of the run, with it it is that of a run whose depths are "
-        "held.",
+        "reverse mode against central differences of 1e-6, with and without the relaxation to the "
+        "large scale above the layer.",
         "",
         "| relaxation above the layer | factor of | reverse mode [m2/s2] | differences | relative "
         "difference |",

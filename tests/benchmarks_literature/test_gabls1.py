@@ -57,24 +57,27 @@ def test_agrees_with_another_implementation(closure, ustar, heat_flux, jet):
     assert found.jet()[0] == pytest.approx(jet, abs=0.03)
 
 
+@pytest.mark.parametrize("dt", [60.0, 180.0, 600.0])
+def test_time_step(default, dt):
+    """Steps of 10 to 600 s: heat flux within 8 %."""
+    found = float(run(gabls1_layer(), dt).heat_flux)
+    assert found == pytest.approx(float(default.heat_flux), rel=0.08)
+
+
 def test_derivatives_through_nine_hours():
-    """Forward and reverse mode against differences, with steps of a minute."""
+    """Reverse mode against differences, with steps of a minute."""
 
     @jax.jit
-    def friction(shear, heat):
-        layer = gabls1_layer(replace(Closure(), shear=shear, heat=heat), cells=32)
+    def friction(constants):
+        layer = gabls1_layer(replace(Closure(), shear=constants[0], heat=constants[1]), cells=32)
         return run_gabls1(layer, 60.0).friction_velocity
 
-    point = jnp.asarray(0.1), jnp.asarray(0.1667)
-    reverse = jax.grad(friction, argnums=(0, 1))(*point)
-    for k, size in enumerate((1e-6, 1e-6)):
-        unit = [jnp.asarray(float(j == k)) for j in range(2)]
-        _, forward = jax.jvp(friction, point, tuple(unit))
-        ends = [
-            friction(*(x + s * size * d for x, d in zip(point, unit, strict=True))) for s in (1, -1)
-        ]
-        assert forward == pytest.approx(reverse[k], rel=1e-7)
-        assert forward == pytest.approx((ends[0] - ends[1]) / (2 * size), rel=1e-3)
+    point = jnp.array([0.1, 0.1667])
+    reverse = jax.jit(jax.grad(friction))(point)
+    for k in range(2):
+        change = jnp.zeros(2).at[k].set(1e-6)
+        found = (friction(point + change) - friction(point - change)) / 2e-6
+        assert float(reverse[k]) == pytest.approx(float(found), rel=1e-3)
 
 
 def test_calibration_lessens_the_misfit():

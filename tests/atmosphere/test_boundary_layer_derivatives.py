@@ -15,7 +15,6 @@ from floecast.atmosphere.surface_layer import SurfaceLayer
 
 from .columns import SHARES, aloft, random_case, surface
 
-# One time for all heights, since the depth, which shapes the relaxation, has no derivative.
 LAYER = BoundaryLayer(
     SurfaceLayer(),
     Levels.stretched(12, 1000.0, 5.0),
@@ -81,8 +80,8 @@ def point_of(wind, warmth=0.0):
 def test_agree_with_differences(wind, warmth, key):
     """State, large scale, surface and all constants together, along random directions."""
     point = point_of(wind, warmth)
-    # The depth has no derivative, heights are not displaced, ice stays within its bounds, and an
-    # infinite time has no neighbour.
+    # A step does not read the last depth, heights are not displaced, ice stays within its bounds,
+    # and an infinite time has no neighbour.
     leaves, tree = jax.tree.flatten(point)
     keys = jax.random.split(key, len(leaves))
     directions = [

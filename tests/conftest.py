@@ -56,6 +56,13 @@ def no_network():
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forget_compiled():
+    """Give back what a module compiled: a process may hold so many memory maps and no more."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(scope="session")
 def data_folder():
     """Folder of real data, from FLOECAST_DATA or beside the repository; skips where absent."""

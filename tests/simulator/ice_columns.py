@@ -35,6 +35,8 @@ class Weather(eqx.Module):
     time: Array
     given: dict[str, Array]
 
+    contact = None
+
     def middle(self):
         """The fields, as `Forcing.middle` gives them."""
         return dict(self.given)

@@ -34,7 +34,7 @@ def test_wind_over_the_arctic_ocean_is_like_an_analysis(data_folder):
     grid = Grid.preset("arctic100")
     ocean = grid.mask_t & (grid.latitude > 65)
     with open_source(path) as source:
-        real = read_surface_forcing(source, grid)
+        real = read_surface_forcing([source], grid)
     expected = statistics(np.asarray(real.wind_u + 1j * real.wind_v), ocean)
 
     def look(key):

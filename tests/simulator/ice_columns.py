@@ -34,7 +34,6 @@ class Weather(eqx.Module):
 
     time: Array
     given: dict[str, Array]
-
     contact = None
 
     def middle(self):

@@ -5,7 +5,7 @@ import xarray as xr
 from scipy.interpolate import RegularGridInterpolator
 
 from floecast.core.projection import EPSG_3413
-from floecast.io.atmosphere import read_latlon_forcing
+from floecast.io.atmosphere import read_surface_forcing
 from floecast.io.source import open_source
 
 COAST = (70.0, 72.0, -155.0, -130.0)
@@ -20,7 +20,7 @@ def gfs(folder, grid):
     """10 m wind of the GFS analyses: times and ``(time, y, x)``, complex along the grid's axes."""
     path = folder / "gfs_wind_20161120" / "gfs_1deg_u10v10_20161120_22.nc"
     with open_source(path) as source:
-        forcing = read_latlon_forcing(source, grid)
+        forcing = read_surface_forcing([source], grid)
     return np.asarray(forcing.time), np.asarray(forcing.wind_u) + 1j * np.asarray(forcing.wind_v)
 
 

@@ -150,6 +150,32 @@ def simulate(
 
 
 @app.command()
+def dataset(
+    path: ConfigPath = None,
+    config: ConfigOption = None,
+    preset: Annotated[str | None, typer.Option(help="Grid, such as arctic50.")] = None,
+    data: Data = None,
+    out: Out = None,
+    override: Override = None,
+    as_json: Json = False,
+):
+    """Make a data set to train on, simulated or from files. Goes on where it was."""
+    if path is not None and config is not None:
+        raise InputError("give the configuration once, as CONFIG or as --config FILE")
+    from floecast.dataset_config import dataset_config
+
+    options = [] if preset is None else [f"preset={preset}"]
+    resolved = dataset_config(path or config, [*options, *(override or ())])
+    from floecast.experiment.dataset import dataset as make
+    from floecast.progress import progress_for
+
+    with progress_for(sys.stderr) as progress:
+        folder = make(resolved, data=data, out=out, progress=progress)
+    told = {"folder": str(folder.path), **folder.manifest}
+    _finish(told, as_json, f"data set: {folder.path}")
+
+
+@app.command()
 def report(
     folder: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", help="Folder of a run.")

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from floecast.core.grid import Grid
+from floecast.core.precision import cast
 from floecast.simulator.advection import (
     MAX_SPEED,
     Mesh,
@@ -17,7 +18,6 @@ from floecast.simulator.advection import (
     count_substeps,
     limit_speed,
 )
-from floecast.simulator.interfaces import cast
 from floecast.simulator.weno import WENO
 
 SCHEMES = [Upwind(), WENO(5), WENO(7)]

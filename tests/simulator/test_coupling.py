@@ -16,9 +16,10 @@ from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.model import Model
 from floecast.core.operators import u_to_t, v_to_t
+from floecast.core.precision import cast
 from floecast.simulator.bbm import BBM
 from floecast.simulator.coupling import advance_column
-from floecast.simulator.interfaces import NoThermodynamics, cast
+from floecast.simulator.interfaces import NoThermodynamics
 from floecast.simulator.mevp import MEVP
 from floecast.simulator.model import Simulator
 from floecast.simulator.momentum import AIR_DENSITY, air_stress

@@ -7,6 +7,7 @@ import pytest
 
 from floecast.core.errors import InputError
 from floecast.core.operators import divergence
+from floecast.core.precision import cast
 from floecast.core.state import check_state
 from floecast.simulator.cyclone import (
     BRITTLE,
@@ -20,7 +21,6 @@ from floecast.simulator.cyclone import (
     wind,
 )
 from floecast.simulator.free_drift import FreeDrift
-from floecast.simulator.interfaces import cast
 from floecast.simulator.model import Simulator
 
 DAY = 86400

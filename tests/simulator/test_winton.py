@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from floecast.core.grid import Grid
+from floecast.core.precision import cast
 from floecast.core.state import IceState
 from floecast.simulator.constants import THICK, THIN
-from floecast.simulator.interfaces import cast
 from floecast.simulator.winton import Winton
 from floecast.simulator.zero_layer import ZeroLayer
 

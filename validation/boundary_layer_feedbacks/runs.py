@@ -13,10 +13,10 @@ from floecast.core.atomic import replacing
 from floecast.core.calendar import to_seconds
 from floecast.core.grid import Grid
 from floecast.core.operators import u_to_t, v_to_t
+from floecast.core.precision import cast
 from floecast.simulator.arctic_ocean import ArcticOcean
 from floecast.simulator.bbm import BBM
 from floecast.simulator.coupling import advance_column
-from floecast.simulator.interfaces import cast
 from floecast.simulator.model import Simulator
 from floecast.simulator.restart_states import restart_state
 from floecast.simulator.weno import WENO

@@ -11,6 +11,7 @@ import floecast as fc
 from floecast.atmosphere.forcing import Forcing
 from floecast.core.atomic import replacing
 from floecast.core.calendar import DAY, HOUR, to_seconds
+from floecast.core.precision import cast
 from floecast.core.rollout import rollout
 from floecast.core.state import IceState
 from floecast.experiment.case import fill
@@ -25,7 +26,7 @@ from floecast.simulator.arctic_ocean import ArcticOcean
 from floecast.simulator.bbm import BBM
 from floecast.simulator.free_drift import FreeDrift
 from floecast.simulator.guard import check_finite
-from floecast.simulator.interfaces import NoThermodynamics, cast
+from floecast.simulator.interfaces import NoThermodynamics
 from floecast.simulator.mevp import MEVP
 from floecast.simulator.model import Simulator
 from floecast.simulator.weno import WENO

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from floecast.core.errors import InputError
+from floecast.core.precision import cast
 from floecast.core.rollout import rollout
 from floecast.simulator.bbm import BBM
 from floecast.simulator.cyclone import (
@@ -17,7 +18,7 @@ from floecast.simulator.cyclone import (
     start_state,
 )
 from floecast.simulator.guard import check_finite
-from floecast.simulator.interfaces import NoThermodynamics, cast
+from floecast.simulator.interfaces import NoThermodynamics
 from floecast.simulator.mevp import MEVP
 from floecast.simulator.model import Simulator
 from floecast.simulator.weno import WENO

@@ -11,13 +11,13 @@ from floecast.atmosphere.weather import SyntheticWeather
 from floecast.core.calendar import to_seconds
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
+from floecast.core.precision import cast
 from floecast.experiment.simulate import STEP, simulator_of
 from floecast.simulation_config import simulation_config
 from floecast.simulator.bbm import BBM
 from floecast.simulator.bbm_kernel import Fields, Ground, Push
 from floecast.simulator.cyclone import BRITTLE, Cyclone, cyclone_grid, start_state
 from floecast.simulator.egrid import EGrid
-from floecast.simulator.interfaces import cast
 from floecast.simulator.state import complete
 from floecast.simulator.typical_state import typical_state
 

@@ -11,6 +11,7 @@ from floecast.atmosphere.weather import SyntheticWeather
 from floecast.core.calendar import DAY, HOUR, to_datetime64, to_seconds
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
+from floecast.core.precision import cast
 from floecast.core.rollout import rollout
 from floecast.core.variables import STATE
 from floecast.io.cf import to_dataset
@@ -23,7 +24,6 @@ from floecast.simulator.arctic_ocean import ArcticOcean
 from floecast.simulator.bbm import BBM
 from floecast.simulator.free_drift import FreeDrift
 from floecast.simulator.guard import check_finite
-from floecast.simulator.interfaces import cast
 from floecast.simulator.mevp import MEVP
 from floecast.simulator.model import Simulator
 from floecast.simulator.restart_states import save_states

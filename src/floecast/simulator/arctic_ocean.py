@@ -22,9 +22,9 @@ COASTAL_WIDTH = 80e3
 """Over which the stream function bends to its value on a coast [m]."""
 FREEZING_WIDTH = 0.15
 """Over which the temperature bends to the freezing point [K]."""
-WINTER_SUPPLY = 2.5
+WINTER_SUPPLY = 4.0
 """How much warmer than the surface in February the water is that open sea relaxes to [K]."""
-SUPPLY_WIDTH = 0.7
+SUPPLY_WIDTH = 0.35
 """Warmth that has half of `WINTER_SUPPLY` [K]."""
 
 # Stream function [1000 m2/s]: latitude, longitude, part that does not reach through Bering Strait
@@ -130,8 +130,8 @@ class ArcticOcean(eqx.Module):
     the mean ice edge of those years, though that of no single one. The last term, with W the
     `winter` of the air, S = `WINTER_SUPPLY` and e = `SUPPLY_WIDTH`, stands for the heat that
     currents bring: a layer of 50 m relaxed in 30 days gains 79 W/m2 for each kelvin, and so loses
-    200 W/m2 to the winter air at about the mean surface temperature. Without it the air would
-    freeze the sea far beyond the observed edge.
+    320 W/m2 to the winter air at most, and 100 W/m2 on average at the winter edge of the ice.
+    Without it the air would freeze the sea far beyond the observed edge.
 
     References
     ----------

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from floecast.core.operators import east, north, t_to_u, t_to_v
+from floecast.core.parameter import parameter
 
-from .interfaces import AbstractRheology, parameter
+from .interfaces import AbstractRheology
 
 
 class FreeDrift(AbstractRheology):

@@ -4,7 +4,6 @@ import abc
 from typing import ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from .constants import FREEZING_POINT, MELTING_POINT
@@ -174,17 +173,3 @@ class NoThermodynamics(AbstractThermodynamics):
     def advance(self, state, forcing, grid, dt):
         """See `AbstractThermodynamics.advance`; the state itself."""
         return state
-
-
-def parameter(value):
-    """A physical parameter as an array leaf, so that it can be mapped and differentiated."""
-    return jnp.asarray(value, float)
-
-
-def cast(tree, dtype):
-    """The same tree with its real arrays in `dtype`; integers and masks stay."""
-
-    def convert(leaf):
-        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf
-
-    return jax.tree.map(convert, tree)

@@ -4,8 +4,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from floecast.core.parameter import parameter
+
 from .constants import MELTING_POINT, WATER_DENSITY, WATER_HEAT_CAPACITY
-from .interfaces import parameter
 
 _DAY = 86400.0
 

@@ -12,13 +12,15 @@ from floecast.atmosphere.boundary_layer import BoundaryLayer
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.operators import east, north
+from floecast.core.parameter import parameter
+from floecast.core.precision import cast
 
 from .advection import AbstractScheme, Mesh, Upwind, count_substeps, limit_speed
 from .coupling import SUPPLIED, advance_column, start_column
 from .drifters import drift
 from .free_drift import FreeDrift
 from .guard import check_input
-from .interfaces import AbstractRheology, AbstractThermodynamics, cast, parameter
+from .interfaces import AbstractRheology, AbstractThermodynamics
 from .state import SimulatorState, complete
 from .thermodynamics import SimpleFreezing
 from .transport import transport

@@ -6,6 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from floecast.core.parameter import parameter
+
 from .constants import (
     ICE_MELTING,
     LATENT_HEAT,
@@ -13,7 +15,6 @@ from .constants import (
     STEFAN_BOLTZMANN,
     VAPORISATION_HEAT,
 )
-from .interfaces import parameter
 
 PRESSURE = 101325.0
 """Of the air at the surface [Pa]."""

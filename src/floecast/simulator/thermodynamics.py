@@ -11,10 +11,11 @@ from jaxtyping import Array, Float
 
 from floecast.core.calendar import year_fraction
 from floecast.core.errors import InputError
+from floecast.core.parameter import parameter
 from floecast.core.variables import ICE_EDGE
 
 from .constants import ICE_DENSITY, LATENT_HEAT, MELTING_POINT, SNOW_DENSITY, THICK, THIN
-from .interfaces import AbstractThermodynamics, parameter
+from .interfaces import AbstractThermodynamics
 
 SNOWFALL = np.array([2.75, 2.75, 2.75, 2.75, 16.5, 0.0, 0.0, 15.0, 42.0, 42.0, 2.75, 2.75])
 """Central Arctic snowfall, January to December [kg/m2 a month], after Maykut and Untersteiner

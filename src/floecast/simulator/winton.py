@@ -7,6 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from floecast.core.parameter import parameter
+
 from .constants import MELTING_POINT
 from .ice_cover import (
     NEEDS,
@@ -17,7 +19,7 @@ from .ice_cover import (
     starting_temperatures,
     with_cover,
 )
-from .interfaces import AbstractThermodynamics, parameter
+from .interfaces import AbstractThermodynamics
 from .mixed_layer import MixedLayer
 from .surface_balance import SurfaceBalance
 from .winton_column import (

@@ -6,6 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from floecast.core.parameter import parameter
+
 from .constants import ICE_MELTING, LATENT_HEAT, MELTING_POINT
 from .ice_cover import (
     NEEDS,
@@ -16,7 +18,7 @@ from .ice_cover import (
     starting_temperatures,
     with_cover,
 )
-from .interfaces import AbstractThermodynamics, parameter
+from .interfaces import AbstractThermodynamics
 from .mixed_layer import MixedLayer
 from .phase_change import ICE_HEAT, SNOW_HEAT, Column, ColumnChange, flood, melt, sublimate
 from .surface_balance import SurfaceBalance

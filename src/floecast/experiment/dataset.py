@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from floecast.core.atomic import replacing, write_text
-from floecast.core.calendar import DAY, HOUR, to_datetime64, to_seconds
+from floecast.core.calendar import DAY, iso, to_seconds
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.variables import VARIABLES
@@ -23,6 +23,7 @@ from floecast.simulation_config import SPLITS, SimulationConfig
 from floecast.simulator.arctic_ocean import ArcticOcean
 
 from .dataset_archives import SimulatedSplit
+from .dataset_files import FileSplits
 from .dataset_statistics import split_statistics
 from .simulate import simulate
 
@@ -62,14 +63,15 @@ def dataset(config, *, data=None, out=None, progress=None):
     folder = making.folder
     for split in config.splits:
         if not _done(folder, split, progress):
-            with folder.stage(split, [f"{split}.zarr/zarr.json"]) as noted:
-                _write_split(making.split(split, progress), split, making, noted, progress)
+            files = [f"{split}.zarr/zarr.json"]
+            with folder.stage(split, files) as noted:
+                files += _write_split(split, making, noted, progress)
     if not _done(folder, "statistics", progress):
         with folder.stage("statistics", ["statistics.json"]):
             _write_statistics(making, progress)
-    if not _done(folder, "ocean", progress):
+    if config.source.kind == "simulated" and not _done(folder, "ocean", progress):
         with folder.stage("ocean", ["ocean.nc"]):
-            _write_ocean(making)
+            _write_ocean(monthly_ocean(making.grid), making)
     return folder
 
 
@@ -85,10 +87,14 @@ class _Making:
     def __init__(self, config, data, out):
         self.config = config
         self.grid = Grid.preset(config.preset)
-        self.step = config.step_hours * HOUR
         out = Path(default_folder(config.name) if out is None else out)
-        self.given = _given_splits(config)
-        tree = config.model_dump(mode="json") | {"name": config.name, "seed": None}
+        data = None if data is None else Path(data)
+        if data is not None and not data.is_dir():
+            raise InputError(f"no data folder at {data}")
+        self.given = _given_splits(config, self.grid, data)
+        seeds = getattr(config.source, "seeds", None)
+        seed = None if seeds is None else seeds.training
+        tree = config.model_dump(mode="json") | {"name": config.name, "seed": seed}
         self.folder = RunFolder(out, tree)
 
     def split(self, name, progress):
@@ -115,8 +121,11 @@ class _Making:
         return input_record(file, file.anchor) | {"path": str(file)}
 
 
-def _given_splits(config):
+def _given_splits(config, grid, data):
     """Sources that are there before, checked."""
+    if config.source.kind == "files":
+        files = FileSplits(config, grid, data)
+        return {name: files.split(name) for name in config.splits}
     if config.source.archives is None:  # each split will have weather of its own
         return {}
     archives = config.source.archives
@@ -146,8 +155,9 @@ def _touching(name, splits):
     return notes
 
 
-def _write_split(source, name, making, noted, progress):
-    """One store, whole or not there."""
+def _write_split(name, making, noted, progress):
+    """One store, whole or not there; gives the names of other files that it wrote."""
+    source = making.split(name, progress)
     times = source.times
     with replacing(making.folder.file(f"{name}.zarr")) as partial:
         writer = ZarrWriter(partial, times)
@@ -168,7 +178,15 @@ def _write_split(source, name, making, noted, progress):
             writer.append(part)
             progress.advance(first + wanted.size, times.size)
     noted["notes"] += [*source.notes, *_touching(name, making.given)]
+    noted["warnings"] += source.warnings
     noted["inputs"] += [making.record(file) for file in source.files]
+    if name != "training" or making.config.source.kind != "files":
+        return []
+    if source.ocean is None:
+        noted["notes"].append("no ocean.nc: the files hold no currents and sea temperature")
+        return []
+    _write_ocean(source.ocean, making)
+    return ["ocean.nc"]
 
 
 def _check(fields, grid, times):
@@ -182,7 +200,7 @@ def _check(fields, grid, times):
             when, row, column = (int(i) for i in bad[0])
             raise InputError(
                 f"{name} is {field[when, row, column]:g} {variable.unit} at "
-                f"{to_datetime64(times[when]).astype('datetime64[s]')}Z, cell ({row}, {column}), "
+                f"{iso(times[when])}, cell ({row}, {column}), "
                 f"and bad at {len(bad)} places; expected "
                 f"[{variable.lower:g}, {variable.upper:g}]"
             )
@@ -194,10 +212,14 @@ def _write_statistics(making, progress):
     write_text(making.folder.file("statistics.json"), json.dumps(told, indent=1) + "\n")
 
 
-def _write_ocean(making):
-    """Monthly means of the ocean of the simulator."""
-    fields = monthly_ocean(making.grid)
-    write_netcdf(ocean_dataset(fields, making.grid), making.folder.file("ocean.nc"))
+def _write_ocean(months, making):
+    """Monthly means ``(12, y, x)`` by name."""
+    middle = np.array([to_seconds(f"2030-{month:02d}-15") for month in range(1, 13)])
+    title = "Ocean below the sea ice, monthly means"
+    dataset = to_dataset(months, making.grid, time=middle, title=title)
+    dataset = dataset.drop_vars("time").rename(time="month")
+    month = ("month", np.arange(1, 13, dtype=np.int32), {"long_name": "month", "units": "1"})
+    write_netcdf(dataset.assign_coords(month=month), making.folder.file("ocean.nc"))
 
 
 def monthly_ocean(grid):
@@ -220,12 +242,3 @@ def monthly_ocean(grid):
         fields = at_noon(ocean, np.arange(begin, end, DAY) + DAY // 2)
         months.append({name: np.mean(fields[name], axis=0) for name in OCEAN_CLIMATOLOGY})
     return {name: np.stack([month[name] for month in months]) for name in OCEAN_CLIMATOLOGY}
-
-
-def ocean_dataset(fields, grid):
-    """CF dataset of monthly means ``(12, y, x)``."""
-    middle = np.array([to_seconds(f"2030-{month:02d}-15") for month in range(1, 13)])
-    dataset = to_dataset(fields, grid, time=middle, title="Ocean below the sea ice, monthly means")
-    dataset = dataset.drop_vars("time").rename(time="month")
-    month = ("month", np.arange(1, 13, dtype=np.int32), {"long_name": "month", "units": "1"})
-    return dataset.assign_coords(month=month)

@@ -73,8 +73,9 @@ class SimulatedSplit:
         """For the attribute of that name."""
         self.files = [piece.folder / "manifest.json" for piece in self.pieces]
         """What it stands on."""
-        self.notes = []
+        self.notes, self.warnings = [], []
         """For the manifest."""
+        self.ocean = None  # that of the simulator, which is written by itself
 
     def read(self, times):
         """Fields ``(time, y, x)`` at times in a row, by name."""

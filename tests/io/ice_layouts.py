@@ -51,7 +51,7 @@ def fields(times, changing=True, **options):
     now = truth(x, y)
     made = {name: np.broadcast_to(now[name], (len(times), *x.shape)).copy() for name in STATE}
     if changing:
-        fall = 1 - 0.01 * np.arange(len(times))[:, None, None]
+        fall = np.maximum(1 - 0.01 * np.arange(len(times)), 0.5)[:, None, None]
         for name in ("concentration", "ice_volume", "snow_volume"):
             made[name] *= fall
     made["u"][:], made["v"][:] = np.reshape(along_file(), (2, 1, 1, 1))

@@ -14,7 +14,8 @@ from floecast.io.weather_series import WeatherSeries
 
 from .dataset_archives import years_of
 
-_TIMES_AT_ONCE = 8
+_CELLS_AT_ONCE = 3_000_000
+"""Of the ice files, over all times in memory."""
 _TURN = (-90.0, 45.0)
 """Drift to the right and to the left of the wind that raises no doubt [degrees]."""
 _LEAST_CORRELATION = 0.3
@@ -96,8 +97,9 @@ class FileSplit:
     def read(self, times):
         """Fields ``(time, y, x)`` at times in a row, by name."""
         splits, parts = self._splits, []
-        for first in range(0, times.size, _TIMES_AT_ONCE):
-            part = times[first : first + _TIMES_AT_ONCE]
+        at_once = max(1, _CELLS_AT_ONCE // splits.ice.cells.ocean.size)
+        for first in range(0, times.size, at_once):
+            part = times[first : first + at_once]
             there = splits.ice.read(part, ocean=self.name == "training")
             parts.append(splits.to_grid.state(there))
             self._ocean.add(part, splits.to_grid.ocean(there))

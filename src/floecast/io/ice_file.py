@@ -217,7 +217,7 @@ class IceFile:
         if wrong.any():
             source.refuse(
                 f"{variable} is {values[wrong][0]:g} and out of range in {wrong.sum()} places, "
-                f"expected {low:g} to {high:g} {source.dataset[variable].attrs.get('units', '')}"
+                f"expected {low:g} to {high:g} in its unit"
             )
         return factor * values + offset
 

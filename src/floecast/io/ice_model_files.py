@@ -212,15 +212,7 @@ class IceOutput:
         x, y = EPSG_3413.forward(
             np.where(north, latitude, np.nan), np.where(north, longitude, np.nan)
         )
-        if signs is None:
-            angles = np.zeros_like(x), np.full_like(x, np.pi / 2)
-        else:
-            turn = EPSG_3413.rotation(longitude)
-            angles = tuple(
-                turn
-                + np.arctan2(sign * np.gradient(y, axis=axis), sign * np.gradient(x, axis=axis))
-                for axis, sign in ((1, signs[0]), (0, signs[1]))
-            )
+        angles = axis_angles(x, y, longitude, signs)
         known = np.isfinite(x) & np.isfinite(angles[0]) & np.isfinite(angles[1])
         return IceCells(
             GridDefinition.curvilinear(latitude, longitude),
@@ -279,3 +271,29 @@ class IceOutput:
 
     def _vector(self, u, v):
         return self.cells.east_north(*(faces_to_centres(u, v) if self.layout.faces else (u, v)))
+
+
+def axis_angles(x, y, longitude, signs):
+    """Angles from true east to what the components of vectors are along.
+
+    Parameters
+    ----------
+    x, y : (y, x) array
+        Places of the cells on EPSG:3413, whose map keeps angles [m].
+    longitude : (y, x) array
+        [degrees]
+    signs : tuple of float or None
+        See `IceFile.axes`.
+
+    Returns
+    -------
+    along_x, along_y : (y, x) array
+        Counter-clockwise [rad].
+    """
+    if signs is None:
+        return np.zeros_like(x), np.full_like(x, np.pi / 2)
+    turn = EPSG_3413.rotation(longitude)
+    return tuple(
+        turn + np.arctan2(sign * np.gradient(y, axis=axis), sign * np.gradient(x, axis=axis))
+        for axis, sign in ((1, signs[0]), (0, signs[1]))
+    )

@@ -14,9 +14,11 @@ from .products import door_to, product_of
 from .source import Source, open_source
 from .weather_files import find_files, times
 
-_KINDS = ("latlon_forcing", "projected_forcing")  # in the order in which they are read
-_MARGIN = DAY  # around the times wanted, for sums and means over time
+# Kinds in the order in which they are read, and how much around the times wanted of each: sums and
+# means over time need it, and the second kind stands within the first.
+_MARGINS = {"latlon_forcing": DAY, "projected_forcing": DAY // 2}
 _APART = 2 * DAY  # times that are read by themselves
+_CHECKED = 30 * DAY  # times that are checked at once
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class WeatherSeries:
         for path in find_files(paths):
             with open_source(path) as source:
                 kind = product_of(source).name
-                if kind not in _KINDS:
+                if kind not in _MARGINS:
                     door_to(source, "read_forcing")
                     source.refuse("holds levels, expected weather near the surface")
                 time, dim, _ = times(source)
@@ -55,15 +57,16 @@ class WeatherSeries:
 
     def check(self, wanted):
         """Refuse files that lack wind, or hours around the times ``(time,)`` wanted [s]."""
-        for part in _runs(np.asarray(wanted)):
-            for year in np.array_split(part, max(1, part.size * DAY // (366 * DAY) + 1)):
-                with self._opened(year[0], year[-1]) as groups:
+        for run in _runs(np.asarray(wanted)):
+            for part in np.array_split(run, (run[-1] - run[0]) // _CHECKED + 1):
+                with self._opened(part[0], part[-1]) as groups:
                     for group in groups:
-                        check_surface_forcing(group, year[0], year[-1])
+                        check_surface_forcing(group, part[0], part[-1])
 
     def files_of(self, wanted):
         """Paths of the files that hold weather around some times."""
-        return [file.path for file in self.files if any(map(file_has(file), _runs(wanted)))]
+        runs = [(run[0], run[-1]) for run in _runs(np.asarray(wanted))]
+        return [file.path for file in self.files if any(_inside(file, *run).any() for run in runs)]
 
     def read(self, wanted, grid):
         """Weather at some times.
@@ -92,7 +95,7 @@ class WeatherSeries:
                 for group in groups:
                     forcing = read_surface_forcing(group, grid, forcing)
             if run[0] < forcing.time[0] or run[-1] > forcing.time[-1]:
-                raise self._uncovered(run[0], run[-1])
+                self._refuse(run[0], run[-1])
             parts.append(_at(forcing, run))
         names = [name for name in parts[0] if all(name in part for part in parts)]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
@@ -100,10 +103,10 @@ class WeatherSeries:
     @contextmanager
     def _opened(self, start, end):
         """Sources of some days, by kind."""
-        groups = {kind: [] for kind in _KINDS}
+        groups = {kind: [] for kind in _MARGINS}
         with ExitStack() as stack:
             for file in self.files:
-                inside = np.flatnonzero(_inside(file.time, start, end))
+                inside = np.flatnonzero(_inside(file, start, end))
                 if inside.size:
                     source = stack.enter_context(open_source(file.path))
                     dataset = source.dataset
@@ -112,25 +115,22 @@ class WeatherSeries:
                         dataset = dataset.isel({file.dim: part})
                     groups[file.kind].append(Source(file.path, dataset))
             if not any(groups.values()):
-                raise self._uncovered(start, end)
+                self._refuse(start, end)
             yield [group for group in groups.values() if group]
 
-    def _uncovered(self, start, end):
+    def _refuse(self, start, end):
         first = min(file.time[0] for file in self.files)
         last = max(file.time[-1] for file in self.files)
-        return InputError(
+        raise InputError(
             f"{self.files[0].path}: the weather files reach from {iso(first)} to {iso(last)}, "
             f"expected {iso(start)} to {iso(end)}, too"
         )
 
 
-def file_has(file):
-    """Whether a file holds something around the times of a run, as a function of the run."""
-    return lambda run: bool(_inside(file.time, run[0], run[-1]).any())
-
-
-def _inside(time, start, end):
-    return (time >= start - _MARGIN) & (time <= end + _MARGIN)
+def _inside(file, start, end):
+    """Which times of a file lie between two times or a little beside."""
+    margin = _MARGINS[file.kind]
+    return (file.time >= start - margin) & (file.time <= end + margin)
 
 
 def _runs(wanted):

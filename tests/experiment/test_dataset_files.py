@@ -1,6 +1,7 @@
 """Data sets out of files of other models: ice and weather of the same hours on our grid."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,12 @@ from floecast.io.training_archive import read_ocean_climatology, read_training_a
 from ..io import ice_layouts, layouts
 
 GRID = Grid.preset("arctic100")
+
+
+class Reading(Exception):
+    """A split is read."""
+
+
 START = to_seconds("2010-01-01")
 CELLS = {"size": 24, "spacing": 330e3}
 YEAR = 365 * 24
@@ -40,14 +47,13 @@ def weather(hours, turn=0.0):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Three years of ice and weather: two that follow each other, and one later."""
+    """Two years of ice and weather, as each a file."""
     folder = tmp_path_factory.mktemp("files")
-    for number in (0, 1, 3):
+    for number in (0, 1):
         ice = ice_layouts.icemod(HOURS, f"{2010 + number}-01-01", **CELLS)
         ice = ice_layouts.with_ocean(ice) if number == 0 else ice
         ice_layouts.write(ice, folder / f"run_{2010 + number}_icemod.nc")
-        begin = YEAR * number + (24 if number == 3 else 0)  # 2012 is a leap year
-        hours = begin + np.arange(0, YEAR + 12 * (number > 0), 12)
+        hours = YEAR * number + np.arange(0, YEAR + 12 * number, 12)
         layouts.write(weather(hours), folder / f"wind_{2010 + number}.nc")
     return folder
 
@@ -59,7 +65,7 @@ def config_of(years, *options):
 
 @pytest.fixture(scope="module")
 def whole(files, tmp_path_factory):
-    config = config_of({"training": [2010], "validation": [2011], "test": [2013]})
+    config = config_of({"training": [2010], "validation": [2011]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "TIMES_PER_CHUNK", 365)  # few large blocks are the quicker ones
         return dataset(config, data=files, out=tmp_path_factory.mktemp("whole") / "set")
@@ -83,11 +89,10 @@ def test_ice_and_weather_of_the_same_hours(whole):
 
 
 def test_years_are_split_and_touching_ones_noted(whole):
-    for split, year in (("validation", 2011), ("test", 2013)):
-        archive = read_training_archive(whole.file(f"{split}.zarr"), GRID)
-        assert archive.time[0] == to_seconds(f"{year}-01-01T03:00") and len(archive.time) == 730
+    archive = read_training_archive(whole.file("validation.zarr"), GRID)
+    assert archive.time[0] == to_seconds("2011-01-01T03:00") and len(archive.time) == 730
     notes = " ".join(whole.manifest["notes"])
-    assert "validation has 2011, training 2010" in notes and "test has" not in notes
+    assert "validation has 2011, training 2010" in notes
     assert "ice from NEMO-SI3" in notes
     assert whole.manifest["warnings"] == []
     read = [one["path"].rpartition("/")[2] for one in whole.manifest["stages"][0]["inputs"]]
@@ -108,20 +113,41 @@ def test_statistics(whole):
     assert set(told["change_std"]) == {"12", "24"}
 
 
-def test_done_is_not_done_again_and_changed_files_are(files, whole, monkeypatch):
-    read = []
-    monkeypatch.setattr(FileSplit, "read", lambda self, times: read.append(self.name))
-    years = {"training": [2010], "validation": [2011], "test": [2013]}
-    dataset(config_of(years), data=files, out=whole.path)
-    assert read == []
-    record = whole.manifest["stages"][2]["inputs"][0]
-    assert record["path"] == str((files / "run_2013_icemod.nc").resolve())
+def test_what_is_done_is_made_again_when_a_file_has_changed(files, whole, monkeypatch):
+    def read(self, times):
+        raise Reading(self.name)
+
+    monkeypatch.setattr(FileSplit, "read", read)
+    config = config_of({"training": [2010], "validation": [2011]})
+    dataset(config, data=files, out=whole.path)
+    record = whole.manifest["stages"][1]["inputs"][0]
+    assert record["path"] == str((files / "run_2011_icemod.nc").resolve())
+    file, before = files / "run_2011_icemod.nc", (files / "run_2011_icemod.nc").read_bytes()
+    ice_layouts.write(ice_layouts.icemod(HOURS, "2011-01-01", changing=False, **CELLS), file)
+    try:
+        with pytest.raises(Reading, match="validation"):
+            dataset(config, data=files, out=whole.path)
+    finally:
+        file.write_bytes(before)
+
+
+def test_years_that_do_not_touch_have_no_note():
+    def lived(*years):
+        return SimpleNamespace(lived={("files", year) for year in years})
+
+    splits = {"training": lived(2010, 2011), "validation": lived(2013), "test": lived(2014, 2009)}
+    assert module._touching("validation", splits) == []
+    told = module._touching("test", splits)
+    assert [note.partition(":")[0] for note in told] == [
+        "test has 2009, training 2010",
+        "test has 2014, validation 2013",
+    ]
 
 
 @pytest.mark.parametrize(
     ("years", "message"),
     [
-        ({"training": [2010, 2012]}, "of 2012 the ice output lacks"),
+        ({"training": [2009, 2010]}, "of 2009 the ice output lacks"),
         ({"training": [2010], "test": [2014]}, "of 2014 the ice output lacks"),
     ],
 )

@@ -51,8 +51,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     for number in (0, 1):
         ice = ice_layouts.icemod(HOURS, f"{2010 + number}-01-01", **CELLS)
-        ice = ice_layouts.with_ocean(ice) if number == 0 else ice
-        ice_layouts.write(ice, folder / f"run_{2010 + number}_icemod.nc")
+        ice_layouts.write(ice_layouts.with_ocean(ice), folder / f"run_{2010 + number}_icemod.nc")
         hours = YEAR * number + np.arange(0, YEAR + 12 * number, 12)
         layouts.write(weather(hours), folder / f"wind_{2010 + number}.nc")
     return folder

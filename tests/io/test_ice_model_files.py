@@ -138,6 +138,9 @@ def test_ocean_fields(folder):
     ocean = output.cells.ocean
     np.testing.assert_allclose(found["ocean_temperature"][0][ocean], 272.15, atol=1e-4)
     np.testing.assert_allclose(found["current_east"][0], found["east"][0])
+    folder(b=layouts.icemod(HOURS + 24))
+    output = IceOutput([output.files[0].path, output.files[0].path.with_name("b.nc")])
+    assert "current_east" not in output.read(output.time, ocean=True)
 
 
 def test_angles_on_a_real_curvilinear_grid(data_folder):
@@ -202,6 +205,7 @@ def test_wrong_files_are_refused_in_one_line(kind, change, message, folder):
     [
         (layouts.moorings(HOURS + 12), "2010-01-01T15:00:00Z, .* is in a.nc, too"),
         (layouts.cmems(HOURS + 24), "holds CMEMS neXtSIM .*, expected neXtSIM moorings"),
+        (layouts.moorings(HOURS + 24).drop_vars("damage"), "lacks damage, unlike those before"),
         (layouts.moorings(HOURS + 24, size=40), "on other cells"),
         (layouts.moorings(HOURS + 24, spacing=150e3), "on other cells"),
         (layouts.moorings(HOURS[:1] + 15), "b.nc begins before a.nc ends|is in a.nc, too"),

@@ -18,6 +18,7 @@ from .nemo_files import faces_to_centres, read_mesh
 from .source import open_source
 from .weather_files import few, find_files
 
+_OCEAN = ("currents", "warmth")
 _SOUTHERNMOST = 30.0  # [degrees]
 _SEEN_AT = 12  # times that tell ocean from land
 _WITHOUT_DRIFT = 0.01  # share of cells with ice that may lack it
@@ -150,15 +151,15 @@ class IceOutput:
         times : (time,) int array
             Of `time`, ascending.
         ocean : bool
-            Whether to read what there is of the ocean.
+            Whether to read what all files have of the ocean.
 
         Returns
         -------
         dict of (time, y, x) arrays
             On the cells of the model, centres: `concentration`, `ice_volume`, `snow_volume`,
             `damage`, and `east` and `north` of the drift; with `ocean` also `current_east`,
-            `current_north` and `ocean_temperature` as far as the files have them. NaN on land; the
-            drift also where there is none.
+            `current_north` and `ocean_temperature`. NaN on land; the drift also where there is
+            none.
 
         Raises
         ------
@@ -183,8 +184,14 @@ class IceOutput:
             source.refuse(f"has {file.shape} cells, its mesh mask {self._mesh[2].shape}")
         if self._places is None:
             self._places = file.places() if self._mesh is None else self._mesh[:2]
+            self._has_damage, self._ocean_names = "damage" in file.names, set(_OCEAN)
         elif self._mesh is None and not file.same_places(self._places):
             source.refuse("is on other cells than the files before it, expected the same")
+        if self._has_damage != ("damage" in file.names):
+            source.refuse(
+                f"{'lacks' if self._has_damage else 'has'} damage, unlike those before it"
+            )
+        self._ocean_names &= set(file.names)
         self.files.append(_File(source.path, file.time))
 
     def _note(self, file):
@@ -262,10 +269,10 @@ class IceOutput:
         if without > _WITHOUT_DRIFT and not self.layout.faces:
             source.refuse(f"{file.names['drift'][0]} misses {without:.0%} of the cells with ice")
         fields["east"], fields["north"] = self._vector(u, v)
-        if ocean and "currents" in file.names:
+        if ocean and "currents" in self._ocean_names:
             there = self._vector(*file.values("currents", index))
             fields["current_east"], fields["current_north"] = there
-        if ocean and "warmth" in file.names:
+        if ocean and "warmth" in self._ocean_names:
             fields["ocean_temperature"] = file.values("warmth", index)[0]
         return {name: np.where(cells.ocean, field, np.nan) for name, field in fields.items()}
 

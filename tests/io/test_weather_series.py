@@ -82,6 +82,15 @@ def test_a_missing_hour_is_refused_before_reading(folder):
         series.check(START + HOUR * np.arange(6, 140, 6))
 
 
+def test_fields_that_come_and_go_are_refused(folder):
+    layouts.write(weather(range(384, 432)).drop_vars("msdwswrf"), folder / "w384.nc")
+    layouts.write(weather(range(432, 480)).drop_vars("msdwswrf"), folder / "w432.nc")
+    series = WeatherSeries(folder / "*.nc")
+    series.check(START + HOUR * np.array([30, 36]))
+    with pytest.raises(InputError, match="has east, north, expected east, north, shortwave"):
+        series.check(START + HOUR * np.array([400, 406]))
+
+
 def test_other_products_are_refused(folder):
     layouts.write(layouts.nextsim(), folder / "ice.nc")
     with pytest.raises(InputError, match="neXtSIM thickness"):

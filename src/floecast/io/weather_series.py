@@ -9,7 +9,7 @@ import numpy as np
 from floecast.core.calendar import DAY, iso
 from floecast.core.errors import InputError
 
-from .atmosphere import check_surface_forcing, read_surface_forcing
+from .atmosphere import check_surface_forcing, read_surface_forcing, surface_pieces
 from .products import door_to, product_of
 from .source import Source, open_source
 from .weather_files import find_files, times
@@ -46,6 +46,7 @@ class WeatherSeries:
     def __init__(self, paths):
         self.files = []
         """All files with their times."""
+        self._fields = None
         for path in find_files(paths):
             with open_source(path) as source:
                 kind = product_of(source).name
@@ -56,12 +57,22 @@ class WeatherSeries:
                 self.files.append(_File(path, kind, time, dim))
 
     def check(self, wanted):
-        """Refuse files that lack wind, or hours around the times ``(time,)`` wanted [s]."""
+        """Refuse files that lack wind, or hours around the times ``(time,)`` wanted [s].
+
+        All times asked for, in one call or several, must have the same fields.
+        """
         for run in _runs(np.asarray(wanted)):
             for part in np.array_split(run, (run[-1] - run[0]) // _CHECKED + 1):
                 with self._opened(part[0], part[-1]) as groups:
                     for group in groups:
                         check_surface_forcing(group, part[0], part[-1])
+                    fields = {name for group in groups for name in surface_pieces(group)}
+                    known = self._fields = self._fields or fields
+                    if fields != known:
+                        groups[0][0].refuse(
+                            f"from {iso(part[0])} on the weather has {', '.join(sorted(fields))}, "
+                            f"expected {', '.join(sorted(known))} as at other times"
+                        )
 
     def files_of(self, wanted):
         """Paths of the files that hold weather around some times."""

@@ -1,0 +1,194 @@
+"""The emulator: features, network and closure put together as a `Model`."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from floecast.atmosphere.forcing import WEATHER, check_forcing
+from floecast.core.errors import InputError
+from floecast.core.grid import Grid
+from floecast.core.precision import cast
+from floecast.core.state import IceState, check_state
+
+from .closure import COUNT, Budget, Outputs, close
+from .features import OCEAN, Scaling, feature_names, features
+from .network import WIDTHS, Masks, UNet
+from .ocean import OceanClimatology
+from .storage import load_emulator, save_emulator
+
+
+class Advanced(NamedTuple):
+    """A step of the emulator and what it did."""
+
+    state: IceState
+    budget: Budget
+
+
+class Emulator(eqx.Module):
+    """Neural emulator that obeys `core.model.Model`; each step with a new key is one sample.
+
+    Parameters
+    ----------
+    grid : Grid
+        Rows and columns are multiples of eight.
+    network : UNet
+    scaling : Scaling
+        Of what it learned from.
+    ocean : OceanClimatology or None
+        What the forcing lacks of currents and ocean temperature.
+    dt : int
+        Length of a step [s].
+    noise_scale : array
+        Of the noise; 1 as trained, 0 for the deterministic form.
+
+    Notes
+    -----
+    A step shows the network the state, the forcing at both ends, the ocean, place and season. It
+    answers with velocities, factors on the fluxes through faces, and rates of growth and melt;
+    `closure.close` makes the next state of these, within its bounds and with a closed budget
+    whatever the network says. It computes in the precision of the state's concentration.
+    """
+
+    grid: Grid
+    masks: Masks
+    network: UNet
+    scaling: Scaling
+    ocean: OceanClimatology | None
+    noise_scale: Float[Array, ""]
+    dt: int = eqx.field(static=True)
+
+    def __init__(self, grid, network, scaling, ocean=None, *, dt=43200, noise_scale=1.0):
+        if dt != int(dt) or dt < 1:
+            raise InputError(f"dt must be a positive whole number of seconds, not {dt}")
+        self.grid = grid
+        self.masks = Masks.of(grid, network.levels)
+        self.network = network
+        self.scaling = scaling
+        self.ocean = ocean
+        self.noise_scale = jnp.asarray(noise_scale, float)
+        self.dt = int(dt)
+
+    @classmethod
+    def untrained(cls, grid, scaling, ocean=None, *, key, dt=43200, widths=WIDTHS):
+        """An emulator with random weights: free of noise it carries the ice and little else.
+
+        Parameters
+        ----------
+        grid : Grid
+        scaling : Scaling
+        ocean : OceanClimatology, optional
+        key : key
+        dt : int
+            [s]
+        widths : sequence of int
+            Channels of the levels of the network.
+        """
+        network = UNet.draw(key, len(feature_names()), COUNT, widths)
+        return cls(grid, network, scaling, ocean, dt=dt)
+
+    @classmethod
+    def load(cls, name, grid=None):
+        """An emulator from disk.
+
+        Parameters
+        ----------
+        name : str or path
+            Name of a preset whose weights ship with floecast, or a file of `save`.
+        grid : Grid, optional
+            To run on in place of the preset it was trained on: the same network on other cells.
+
+        Raises
+        ------
+        InputError
+            If there is no such file, or it is of another version.
+        """
+        return load_emulator(cls, name, grid)
+
+    def save(self, path, card=None):
+        """Write to a ``.npz`` file in one step.
+
+        Parameters
+        ----------
+        path : path-like
+        card : dict, optional
+            How it was made, as plain JSON values.
+        """
+        save_emulator(self, path, card)
+
+    @property
+    def needs(self):
+        """Names of the forcing fields that a step reads."""
+        return WEATHER if self.ocean is not None else WEATHER + OCEAN
+
+    def check(self, state, forcing, start, end):
+        """Refuse what cannot be stepped, with an InputError, before the first step.
+
+        A forcing without a time axis, such as `SyntheticWeather`, is looked at over the first
+        step. Traced values are not looked at.
+        """
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((state, start))):
+            return
+        check_state(state, self.grid)
+        given = forcing
+        if getattr(forcing, "time", None) is None:
+            given, end = forcing.between(start, start + self.dt), start + self.dt
+        if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):
+            check_forcing(given, self.grid, int(start), int(end), self.needs)
+
+    def draw(self, key):
+        """Noise of a step: standard normal fields, one for each level of the network."""
+        shapes = self.network.noise_shapes(self.grid.shape)
+        keys = jax.random.split(key, len(shapes))
+        dtype = self.network.entrance.bias.dtype
+        return tuple(
+            jax.random.normal(one, shape, dtype) for one, shape in zip(keys, shapes, strict=True)
+        )
+
+    def step(self, state, forcing, key):
+        """One sample of the state one `dt` later.
+
+        Parameters
+        ----------
+        state : IceState
+            Leaves ``(y, x)``.
+        forcing : Forcing
+            At the two ends of the step.
+        key : key
+            Of the noise.
+
+        Returns
+        -------
+        IceState
+        """
+        return self.advance(state, forcing, self.draw(key)).state
+
+    def advance(self, state, forcing, noise):
+        """The step for given noise, with its budget.
+
+        Parameters
+        ----------
+        state, forcing
+            As in `step`.
+        noise : tuple of arrays or None
+            From `draw`; none for the deterministic form.
+
+        Returns
+        -------
+        state : IceState
+        budget : Budget
+        """
+        dtype = state.concentration.dtype
+        model, forcing, noise = cast((self, forcing, noise), dtype)
+        if model.ocean is not None:
+            ocean = model.ocean.between(*forcing.time)
+            forcing = forcing.with_absent({name: ocean[name].astype(dtype) for name in ocean})
+        shown = features(state, forcing, model.grid)
+        shown = model.scaling.apply(shown, model.masks.sea[0])
+        if noise is not None:
+            noise = tuple(model.noise_scale * field for field in noise)
+        outputs = Outputs.of(model.network(shown, model.masks, noise))
+        snowfall = jnp.mean(forcing.snowfall, axis=0)
+        return Advanced(*close(state, snowfall, outputs, model.scaling.change, model.grid, self.dt))

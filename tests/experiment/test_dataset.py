@@ -13,11 +13,13 @@ from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.variables import STATE
 from floecast.dataset_config import dataset_config
+from floecast.experiment import dataset_statistics
 from floecast.experiment.dataset import dataset
 from floecast.io.cf import to_dataset, write_zarr
 from floecast.io.run_folder import read_manifest
 from floecast.io.store import read_dataset
 from floecast.io.training_archive import read_ocean_climatology, read_training_archive
+from floecast.progress import Silent
 from floecast.simulator.arctic_ocean import ArcticOcean
 
 GRID = Grid.preset("arctic100")
@@ -127,6 +129,15 @@ def test_drift_counts_where_there_is_ice(whole):
     std = np.sqrt(np.average(change**2, weights=weights) - np.average(change, weights=weights) ** 2)
     assert told["change_std"]["24"]["v"] == pytest.approx(std, rel=1e-4)
     assert 0 < both.sum() < 0.9 * GRID.mask_v.sum() * both.shape[0]
+
+
+def test_statistics_do_not_depend_on_what_is_read_at_once(whole, monkeypatch):
+    monkeypatch.setattr(dataset_statistics, "_TIMES_AT_ONCE", 3)
+    told = json.loads(whole.file("statistics.json").read_text())
+    again = dataset_statistics.split_statistics(whole.file("training.zarr"), GRID, Silent())
+    for hours, changes in told["change_std"].items():
+        assert again["change_std"][hours] == pytest.approx(changes, rel=1e-6)
+    assert again["fields"]["u"] == pytest.approx(told["fields"]["u"], rel=1e-6)
 
 
 def test_ocean_is_that_of_the_simulator(whole):

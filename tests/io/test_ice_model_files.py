@@ -8,7 +8,7 @@ import xarray as xr
 from floecast.core.calendar import HOUR, to_seconds
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
-from floecast.core.projection import EPSG_3413, rotate_to_grid
+from floecast.core.projection import EPSG_3413, rotate_to_east_north, rotate_to_grid
 from floecast.io.ice_model_files import IceOutput, axis_angles
 from floecast.io.ice_on_grid import IceOnGrid
 
@@ -66,6 +66,21 @@ def test_what_is_assumed_is_noted(folder):
     assert "means over" not in told["c"] and "no damage" not in told["c"]
 
 
+def test_thickness_over_the_ice_by_its_name(folder):
+    """SI3 does not tell in its files that `sithic` and `snthic` are means over the ice."""
+    dataset = layouts.icemod(HOURS)
+    cover = dataset["siconc-t"].where(dataset["siconc-t"] < 1e19)
+    for volume, thickness in (("sivolu", "sithic"), ("snvolu", "snthic")):
+        over_ice = (dataset[volume] / cover.where(cover > 0)).fillna(1e20)
+        dataset[thickness] = over_ice.astype("f4").assign_attrs(dataset[volume].attrs)
+    place = folder(a=dataset, b=dataset.drop_vars(["sivolu", "snvolu"]))
+    one, other = (IceOutput(place / f"{name}.nc") for name in "ab")
+    expected, found = one.read(one.time[:1]), other.read(one.time[:1])
+    for name in ("ice_volume", "snow_volume"):
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-6)
+    assert "sithic is a mean over the ice" in other.notes[1]
+
+
 def test_files_in_any_order_and_missing_values_without_an_attribute(folder):
     early, late = layouts.icemod(HOURS[:2], fill=False), layouts.icemod(HOURS[2:], fill=False)
     place = folder(b=early, a=late)
@@ -77,9 +92,10 @@ def test_files_in_any_order_and_missing_values_without_an_attribute(folder):
 
 
 def test_hours_written_as_days_are_whole_seconds(folder):
-    hours = np.arange(0.5, 24, 1)
-    output = IceOutput(folder(a=layouts.moorings(hours)) / "a.nc")
-    np.testing.assert_array_equal(output.time, START + (hours * HOUR).astype(int))
+    seconds = np.arange(1200, 30 * 86400, 1200)
+    dataset = layouts.moorings(seconds / HOUR, size=4, spacing=900e3)
+    output = IceOutput(folder(a=dataset) / "a.nc")
+    np.testing.assert_array_equal(output.time, START + seconds)
 
 
 def test_times_of_a_year(folder):
@@ -239,6 +255,21 @@ def test_on_our_grid(folder):
         mask = masks.get(name, GRID.mask_t)
         assert field.dtype == np.float32 and (field[0][~mask] == 0).all()
         np.testing.assert_allclose(field[0][mask & sea], there[name][mask & sea], atol=0.05)
+
+
+def test_drift_lies_at_the_faces(folder):
+    """A drift that grows with the position shows half a cell."""
+    output = IceOutput(folder(a=layouts.icemod(HOURS, spacing=40e3, size=64)) / "a.nc")
+    latitude, longitude, x, y = layouts.places(spacing=40e3, size=64)
+    pair = rotate_to_east_north(x / 1e6, y / 1e6, EPSG_3413.rotation(longitude))
+    fields = output.read(output.time[:1]) | {"east": pair[0][None], "north": pair[1][None]}
+    made = IceOnGrid(output.cells, GRID).state(fields)
+    x, y = np.meshgrid(GRID.x, GRID.y)
+    near = (np.hypot(x, y) < 8e5) & GRID.mask_t
+    for name, place, mask in (("u", x, GRID.mask_u), ("v", y, GRID.mask_v)):
+        np.testing.assert_allclose(
+            made[name][0][near & mask], (place[near & mask] + 50e3) / 1e6, atol=0.002
+        )
 
 
 def test_volume_is_kept_and_damage_is_that_of_the_ice(folder):

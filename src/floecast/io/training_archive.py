@@ -139,7 +139,7 @@ def _in_memory(path, dataset, name, grid, time):
     variable = dataset[name]
     if variable.dims != ("time", "y", "x"):
         raise InputError(f"{path}: {name} has dimensions {variable.dims}, expected time, y, x")
-    field = np.array(variable.values, np.float32)
+    field = np.require(variable.values, np.float32, "W")  # no copy of what may be large
     ocean = {"T": grid.mask_t, "U": grid.mask_u, "V": grid.mask_v}[VARIABLES[name].point]
     missing = ~np.isfinite(field) & ocean
     if missing.any():

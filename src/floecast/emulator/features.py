@@ -74,7 +74,7 @@ class Scaling(eqx.Module):
         Of `features`, over sea.
     change : dict of arrays
         Standard deviation of the change of each field of the state over a step, over sea; of
-        velocities over ice.
+        velocities over ice; 1 for a field that never changes.
     """
 
     mean: Float[Array, " channel"]
@@ -83,7 +83,7 @@ class Scaling(eqx.Module):
 
     def apply(self, channels, sea):
         """Channels of mean 0 and deviation 1 over sea, 0 on land."""
-        return (channels - self.mean) / self.deviation * sea
+        return (channels - self.mean[None, None]) / self.deviation[None, None] * sea
 
 
 def fit_scaling(archive, ocean, grid, dt, *, key, samples=200):
@@ -129,8 +129,9 @@ def fit_scaling(archive, ocean, grid, dt, *, key, samples=200):
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     deviation = np.where(deviation > 1e-9, deviation, 1.0)  # of a channel that is constant
+    change = {name: float(np.sqrt(square / count)) or 1.0 for name, square in changes.items()}
     return Scaling(
         jnp.asarray(mean),
         jnp.asarray(deviation),
-        {name: jnp.asarray(np.sqrt(sum_ / count)) for name, sum_ in changes.items()},
+        {name: jnp.asarray(size) for name, size in change.items()},
     )

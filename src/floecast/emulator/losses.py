@@ -34,7 +34,7 @@ def almost_fair_crps(members, truth, fairness=0.95):
     over pairs j != k of |x_j - y| + |x_k - y| - (1 - e) |x_j - x_k|, over 2 m (m - 1).
     """
     count = members.shape[0]
-    error = jnp.mean(jnp.abs(members - truth), axis=0)
+    error = jnp.mean(jnp.abs(members - truth[None]), axis=0)
     apart = sum(
         jnp.abs(members[one] - members[other]) for one in range(count) for other in range(one)
     )
@@ -43,7 +43,7 @@ def almost_fair_crps(members, truth, fairness=0.95):
 
 def squared_error(members, truth):
     """Square of the error of a single member; the shapes of `almost_fair_crps`."""
-    return jnp.mean((members - truth) ** 2, axis=0)
+    return jnp.mean((members - truth[None]) ** 2, axis=0)
 
 
 def weights(truth, grid):
@@ -103,7 +103,7 @@ def score(members, truth, grid, change):
         fine = jnp.sum(weight * measure(told, true))
         block = _blocks(weight)
         safe = jnp.where(block > 0, block, 1.0)
-        coarse = measure(_blocks(weight * told) / safe, _blocks(weight * true) / safe)
+        coarse = measure(_blocks(weight[None] * told) / safe[None], _blocks(weight * true) / safe)
         losses[name] = fine + jnp.sum(block * coarse)
     return losses
 

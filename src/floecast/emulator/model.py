@@ -43,6 +43,8 @@ class Emulator(eqx.Module):
         Length of a step [s].
     noise_scale : array
         Of the noise; 1 as trained, 0 for the deterministic form.
+    network_dtype : str or None
+        In which the network computes, such as ``"bfloat16"``; as everything else if None.
 
     Notes
     -----
@@ -59,8 +61,19 @@ class Emulator(eqx.Module):
     ocean: OceanClimatology | None
     noise_scale: Float[Array, ""]
     dt: int = eqx.field(static=True)
+    network_dtype: str | None = eqx.field(static=True)
 
-    def __init__(self, grid, network, scaling, ocean=None, *, dt=43200, noise_scale=1.0):
+    def __init__(
+        self,
+        grid,
+        network,
+        scaling,
+        ocean=None,
+        *,
+        dt=43200,
+        noise_scale=1.0,
+        network_dtype=None,
+    ):
         if dt != int(dt) or dt < 1:
             raise InputError(f"dt must be a positive whole number of seconds, not {dt}")
         self.grid = grid
@@ -70,6 +83,7 @@ class Emulator(eqx.Module):
         self.ocean = ocean
         self.noise_scale = jnp.asarray(noise_scale, float)
         self.dt = int(dt)
+        self.network_dtype = network_dtype
 
     @classmethod
     def untrained(cls, grid, scaling, ocean=None, *, key, dt=43200, widths=WIDTHS):
@@ -139,12 +153,15 @@ class Emulator(eqx.Module):
             check_forcing(given, self.grid, int(start), int(end), self.needs)
 
     def draw(self, key):
-        """Noise of a step: standard normal fields, one for each level of the network."""
+        """Noise of a step: standard normal fields, one for each level of the network.
+
+        In single precision, so that a key stands for the same noise in a run of either precision.
+        """
         shapes = self.network.noise_shapes(self.grid.shape)
         keys = jax.random.split(key, len(shapes))
-        dtype = self.network.entrance.bias.dtype
         return tuple(
-            jax.random.normal(one, shape, dtype) for one, shape in zip(keys, shapes, strict=True)
+            jax.random.normal(one, shape, jnp.float32)
+            for one, shape in zip(keys, shapes, strict=True)
         )
 
     def step(self, state, forcing, key):
@@ -189,6 +206,10 @@ class Emulator(eqx.Module):
         shown = model.scaling.apply(shown, model.masks.sea[0])
         if noise is not None:
             noise = tuple(model.noise_scale * field for field in noise)
-        outputs = Outputs.of(model.network(shown, model.masks, noise))
+        given = model.network, shown, model.masks, noise
+        if self.network_dtype is not None:
+            given = cast(given, self.network_dtype)
+        network, *given = given
+        outputs = Outputs.of(network(*given).astype(dtype))
         snowfall = jnp.mean(forcing.snowfall, axis=0)
         return Advanced(*close(state, snowfall, outputs, model.scaling.change, model.grid, self.dt))

@@ -85,7 +85,7 @@ class Convolution(eqx.Module):
             "SAME" if self.stride == 1 else "VALID",
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )[0]
-        return (result if share is None else result * share) + self.bias
+        return (result if share is None else result * share) + self.bias[None, None]
 
 
 class Block(eqx.Module):
@@ -123,7 +123,7 @@ class Block(eqx.Module):
     def __call__(self, fields, sea, share, noise=None):
         """Features of the same shape."""
         size = jnp.mean(fields**2, axis=-1, keepdims=True)
-        inner = self.first(fields * jax.lax.rsqrt(size + 1e-4) * self.scale, share)
+        inner = self.first(fields * jax.lax.rsqrt(size + 1e-4) * self.scale[None, None], share)
         if noise is not None:
             factor, shift = jnp.split(noise @ self.from_noise, 2, axis=-1)
             inner = inner * (1.0 + factor) + shift

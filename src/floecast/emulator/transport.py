@@ -88,8 +88,9 @@ def outflow(content, courant_u, courant_v, excess_u, excess_v, grid):
         rise = jnp.where(mask, ahead(first) - first, 0.0)  # across the face ahead
         bend = 0.5 * _slope(behind(rise), rise) / (first + tiny)
         factor = jnp.where(mask, jnp.exp(excess), 0.0)
-        forward = 0.5 * (size + courant) * factor * (1.0 + (1.0 - size) * bend)
-        backward = behind(0.5 * (size - courant) * factor) * (1.0 - (1.0 - behind(size)) * bend)
+        shorter = jnp.maximum(1.0 - size, 0.0)
+        forward = 0.5 * (size + courant) * factor * (1.0 + shorter * bend)
+        backward = behind(0.5 * (size - courant) * factor) * (1.0 - behind(shorter) * bend)
         pieces += [forward, backward]
     total = sum(pieces)
     limit = (1.0 + total**_SHARPNESS) ** (-1.0 / _SHARPNESS)

@@ -1,0 +1,243 @@
+"""Training an emulator: data set, stages, validation, model card; resumable at any kill."""
+
+import json
+import time
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from floecast.core.atomic import write_text
+from floecast.core.calendar import HOUR
+from floecast.core.errors import InputError
+from floecast.core.grid import Grid
+from floecast.core.keys import named_key
+from floecast.core.variables import STATE
+from floecast.dataset_config import dataset_config
+from floecast.emulator.features import fit_scaling
+from floecast.emulator.model import Emulator
+from floecast.emulator.ocean import OceanClimatology
+from floecast.emulator.training import Learner, Stage, learn, validate
+from floecast.io.checkpoint import load_checkpoint, save_checkpoint
+from floecast.io.run_folder import RunFolder, default_folder
+from floecast.io.training_archive import read_ocean_climatology, read_training_archive
+from floecast.progress import Silent
+from floecast.report.training_curves import draw_curves
+
+from .dataset import dataset
+
+_LOOK = {"steps": 4, "pieces": 12, "members": 4}
+"""Of the validation while an emulator learns."""
+_EXAM = {"pieces": 12, "members": 8}
+"""Of the validation of the finished one, over ten days."""
+_LOG_EVERY = 10
+
+
+def train(config, *, out=None, progress=None):
+    """Train or go on training.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    out : path-like, optional
+        Folder; ``runs/NAME`` if left out.
+    progress : optional
+        See `progress`.
+
+    Returns
+    -------
+    RunFolder
+        With ``emulator.npz``, ``model_card.json``, ``metrics.jsonl`` and ``curves.png``, which are
+        kept up to date while it learns, and the emulator after each stage.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else, or the data set does not fit.
+
+    Notes
+    -----
+    What has been learned is saved after every look at the validation. A killed run goes on from
+    there and, on CPUs, comes to the same weights to the bit.
+    """
+    progress = Silent() if progress is None else progress
+    tree = config.model_dump(mode="json") | {"name": config.name}
+    folder = RunFolder(default_folder(config.name) if out is None else out, tree)
+    data = (
+        Path(config.dataset) if config.dataset is not None else _make_data(config, folder, progress)
+    )
+    training = _Training(config, data, folder)
+    for section in config.stages:
+        progress.stage(section.name, "begun")
+        if folder.done(section.name):
+            progress.stage(section.name, "done before")
+            continue
+        with folder.stage(section.name, [f"{section.name}.npz"]):
+            training.go_through(section, progress)
+    if not folder.done("card"):
+        progress.stage("card", "begun")
+        with folder.stage("card", ["emulator.npz", "model_card.json"]):
+            training.finish()
+    return folder
+
+
+def _make_data(config, folder, progress):
+    overrides = [f"preset={config.preset}", f"step_hours={min(config.step_hours, 12)}"]
+    resolved = dataset_config(None, overrides)
+    return dataset(resolved, out=folder.file("dataset"), progress=progress).path
+
+
+class _Training:
+    """Emulator and data of a training."""
+
+    def __init__(self, config, data, folder):
+        self.config, self.folder = config, folder
+        self.grid = Grid.preset(config.preset)
+        self.training = read_training_archive(data / "training.zarr", self.grid)
+        held = data / "validation.zarr"
+        if not held.exists():
+            raise InputError(f"{data} has no validation split; an emulator needs one to stop on")
+        self.validation = read_training_archive(held, self.grid)
+        self.ocean = None
+        if (data / "ocean.nc").exists():
+            self.ocean = OceanClimatology.fit(read_ocean_climatology(data / "ocean.nc"))
+        self.source = json.loads((data / "manifest.json").read_text(encoding="utf-8"))["config"]
+        self.untrained = self._untrained()
+
+    def _untrained(self):
+        config, dt = self.config, self.config.step_hours * HOUR
+        dtype = None if config.precision == "float32" else config.precision
+        if config.start_from is not None:
+            known = Emulator.load(config.start_from, self.grid)
+            network, scaling = known.network, known.scaling
+        else:
+            key = named_key(config.seed, "scaling")
+            scaling = fit_scaling(self.training, self.ocean, self.grid, dt, key=key)
+            key = named_key(config.seed, "network")
+            network = Emulator.untrained(self.grid, scaling, key=key, widths=config.widths).network
+        return Emulator(self.grid, network, scaling, self.ocean, dt=dt, network_dtype=dtype)
+
+    def go_through(self, section, progress):
+        """A stage, from its checkpoint if there is one."""
+        config, stage = self.config, Stage(**section.model_dump())
+        emulator = self._before(section)
+        file = self.folder.file(f"{stage.name}_unfinished.npz")
+        learner = Learner.of(emulator.network, stage)
+        best = (jnp.asarray(jnp.inf), emulator.network, jnp.zeros((), int))
+        if file.exists():
+            learner, best = load_checkpoint(file, (learner, best))
+        metrics = _Metrics(self.folder.file("metrics.jsonl"), stage.name, int(learner.update))
+        sharding = _over_devices(stage)
+        steps = learn(
+            emulator, self.training, stage, seed=config.seed, learner=learner, sharding=sharding
+        )
+        for learner, losses in steps:
+            update = int(learner.update)
+            if update % _LOG_EVERY == 0:
+                metrics.add(update, loss={name: float(losses[name]) for name in losses})
+                progress.advance(update, stage.updates)
+            if update % config.validate_every and update < stage.updates:
+                continue
+            best = self._look(emulator, learner, best, stage, metrics)
+            save_checkpoint(file, (learner, best))
+            draw_curves(self.folder.file("metrics.jsonl"), self.folder.file("curves.png"))
+            if int(best[2]) >= config.patience:
+                break
+        eqx.tree_at(_network, emulator, best[1]).save(self.folder.file(f"{stage.name}.npz"))
+        file.unlink()
+
+    def _look(self, emulator, learner, best, stage, metrics):
+        """Best score, weights that had it, and looks since."""
+        members = min(stage.members, 1) if stage.members == 1 else _LOOK["members"]
+        skill = validate(
+            eqx.tree_at(_network, emulator, learner.average),
+            self.validation,
+            **_LOOK | {"members": members},
+            seed=self.config.seed,
+        )
+        score = float(np.mean([skill[name][:, 0] for name in STATE]))
+        told = {name: np.round(skill[name][:, 0], 4).tolist() for name in STATE}
+        metrics.add(int(learner.update), error_over_persistence=told, score=round(score, 5))
+        if score < float(best[0]):
+            return jnp.asarray(score), learner.average, jnp.zeros((), int)
+        return best[0], best[1], best[2] + 1
+
+    def _before(self, section):
+        """The emulator as the stage before left it."""
+        names = [one.name for one in self.config.stages]
+        number = names.index(section.name)
+        if number == 0:
+            return self.untrained
+        known = Emulator.load(self.folder.file(f"{names[number - 1]}.npz"), self.grid)
+        return eqx.tree_at(_network, self.untrained, known.network)
+
+    def finish(self):
+        """The emulator with its card."""
+        last = self.config.stages[-1].name
+        emulator = Emulator.load(self.folder.file(f"{last}.npz"), self.grid)
+        steps = 240 // self.config.step_hours
+        skill = validate(emulator, self.validation, steps=steps, **_EXAM, seed=self.config.seed)
+        card = {
+            "training": self.config.model_dump(mode="json"),
+            "data": self.source,
+            "parameters": int(sum(leaf.size for leaf in jax.tree.leaves(emulator.network))),
+            "machine": self.folder.manifest["machine"],
+            "devices": [str(device) for device in jax.devices()],
+            "hours": {
+                one["name"]: round(one["seconds"] / 3600, 3)
+                for one in self.folder.manifest["stages"]
+            },
+            "validation": {
+                "forecasts": _EXAM["pieces"],
+                "members": _EXAM["members"],
+                "lead_hours": [self.config.step_hours * (n + 1) for n in range(steps)],
+                "error_over_persistence": _rounded(skill, 0),
+                "spread_over_error": _rounded(skill, 1),
+                "error": _rounded(skill, 2),
+            },
+        }
+        write_text(self.folder.file("model_card.json"), json.dumps(card, indent=1) + "\n")
+        emulator.save(self.folder.file("emulator.npz"), card)
+
+
+def _network(emulator):
+    return emulator.network
+
+
+def _rounded(skill, column):
+    return {name: [float(f"{x:.4g}") for x in table[:, column]] for name, table in skill.items()}
+
+
+def _over_devices(stage):
+    """Sharding of a batch over all devices, or None where there is one."""
+    devices = jax.devices()
+    if len(devices) == 1:
+        return None
+    if stage.batch % len(devices):
+        raise InputError(
+            f"stage {stage.name}: a batch of {stage.batch} cannot be shared by "
+            f"{len(devices)} devices"
+        )
+    return NamedSharding(jax.make_mesh((len(devices),), ("batch",)), PartitionSpec("batch"))
+
+
+class _Metrics:
+    """Lines of JSON, of which those after a checkpoint are written again."""
+
+    def __init__(self, path, stage, update):
+        self.path, self.stage, self.began = path, stage, time.monotonic()
+        kept = []
+        if path.exists():
+            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            kept = [one for one in lines if one["stage"] != stage or one["update"] <= update]
+        write_text(path, "".join(json.dumps(one) + "\n" for one in kept))
+
+    def add(self, update, **told):
+        """Append a line."""
+        seconds = round(time.monotonic() - self.began, 1)
+        line = {"stage": self.stage, "update": update, "seconds": seconds, **told}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")

@@ -1,0 +1,113 @@
+"""Learning: it gets better, a cut run comes to the same weights, parts add up to the whole."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+from floecast.atmosphere.forcing import Forcing
+from floecast.core.calendar import HOUR
+from floecast.core.errors import InputError
+from floecast.core.state import IceState
+from floecast.emulator.archive import Archive
+from floecast.emulator.features import fit_scaling
+from floecast.emulator.model import Emulator
+from floecast.emulator.training import Stage, learn, validate
+
+from .conftest import fields
+
+DT = 12 * HOUR
+ENSEMBLE = Stage("ensemble", updates=3, learning_rate=1e-3, members=2, batch=4)
+
+
+@pytest.fixture(scope="module")
+def archive(grid):
+    """Ice that drifts with the wind and melts by a tenth in each step."""
+    time = 900_000_000 + DT * np.arange(30)
+    states, weather = [], []
+    state, _ = fields(grid, 0, cover=(0.5, 1.0))
+    for number in range(len(time)):
+        _, forcing = fields(grid, number)
+        now = {name: np.asarray(field[0]) for name, field in forcing.fields().items()}
+        weather.append(now)
+        drift = {"u": 0.02 * now["wind_u"] * grid.mask_u, "v": 0.02 * now["wind_v"] * grid.mask_v}
+        volume = 0.9 * np.asarray(state.ice_volume)
+        state = IceState(**state.fields() | drift | {"ice_volume": volume})
+        states.append({name: np.asarray(field) for name, field in state.fields().items()})
+    state, weather = (
+        {name: np.stack([one[name] for one in many]).astype(np.float32) for name in many[0]}
+        for many in (states, weather)
+    )
+    return Archive(IceState(**state), Forcing(time, **weather))
+
+
+@pytest.fixture(scope="module")
+def untrained(archive, grid):
+    scaling = fit_scaling(archive, None, grid, DT, key=jax.random.key(0))
+    return Emulator.untrained(grid, scaling, key=jax.random.key(1), widths=(4, 4))
+
+
+def weights_of(learner):
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(learner.network)])
+
+
+def last(*given, **named):
+    *_, (learner, losses) = learn(*given, **named)
+    return learner, losses
+
+
+def test_scaling_is_that_of_the_archive(archive, untrained):
+    true = np.diff(archive.state.ice_volume, axis=0)[:, untrained.grid.mask_t]
+    assert untrained.scaling.change["ice_volume"] == pytest.approx(np.sqrt(np.mean(true**2)), 1e-5)
+
+
+def test_learns(archive, untrained):
+    stage = Stage("one", updates=60, learning_rate=1e-2, members=1, batch=4)
+    learner, _ = last(untrained, archive, stage, seed=0)
+    learned = eqx.tree_at(lambda one: one.network, untrained, learner.average)
+    given = {"steps": 1, "pieces": 8, "members": 1, "seed": 0}
+    before, after = (validate(one, archive, **given) for one in (untrained, learned))
+    for name in ("u", "v", "ice_volume"):
+        assert after[name][0, 0] < 0.75 * before[name][0, 0], name
+
+
+def test_cut_training_comes_to_the_same_weights(archive, untrained):
+    whole, losses = last(untrained, archive, ENSEMBLE, seed=0)
+    steps = learn(untrained, archive, ENSEMBLE, seed=0)
+    half = next(steps)[0]
+    again, same = last(untrained, archive, ENSEMBLE, seed=0, learner=half)
+    assert np.array_equal(weights_of(whole), weights_of(again)) and losses == same
+    other, _ = last(untrained, archive, ENSEMBLE, seed=1)
+    assert not np.array_equal(weights_of(whole), weights_of(other))
+
+
+def test_batch_in_parts_gives_the_gradient_of_the_whole(archive, untrained):
+    stage = Stage("one", updates=2, learning_rate=1e-3, members=1, batch=4)
+    whole, _ = last(untrained, archive, stage, seed=0)
+    parts, _ = last(untrained, archive, dataclasses.replace(stage, accumulate=2), seed=0)
+    moved = np.abs(weights_of(whole) - weights_of(Start(untrained))).max()
+    assert np.abs(weights_of(whole) - weights_of(parts)).max() < 1e-5 * moved
+
+
+class Start:
+    """Weights of an emulator, as a learner has them."""
+
+    def __init__(self, emulator):
+        self.network = emulator.network
+
+
+def test_bad_stages_are_refused():
+    with pytest.raises(InputError, match="at least 1"):
+        Stage("none", updates=0, learning_rate=1e-3)
+    with pytest.raises(InputError, match="cannot be cut into 3"):
+        Stage("odd", updates=1, learning_rate=1e-3, batch=8, accumulate=3)
+
+
+def test_validation_of_persistence_is_one(archive, untrained):
+    """With weights of nothing and no way to move, errors are those of persistence."""
+    told = validate(untrained, archive, steps=2, pieces=4, members=1, seed=0)
+    assert told["u"][:, 0] == pytest.approx([1.0, 1.0], abs=1e-3)
+    assert np.all(told["u"][:, 1] == 0)
+    assert np.isfinite(told["u"]).all()

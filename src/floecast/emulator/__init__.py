@@ -1,0 +1,1 @@
+"""Neural emulator of sea-ice dynamics: bounded, conservative, random and differentiable."""

@@ -1,18 +1,20 @@
 """A PyTorch module as a JAX function with exact derivatives.
 
-JAX calls the module on the host (`jax.pure_callback`), also from compiled functions. Three
-primitives tell JAX what it needs: the value, the derivative along a direction (PyTorch's forward
-mode), and the adjoint of it (PyTorch's reverse mode). The last two are each other's transpose, so
-that `jax.jvp`, `jax.linearize`, `jax.vjp` and `jax.grad` all work on the same function. Arrays that
-`jax.vmap` maps over reach the module as one batch.
+JAX calls the module from inside of compiled functions. Three primitives tell JAX what it needs: the
+value, the derivative along a direction (PyTorch's forward mode), and the adjoint of it (PyTorch's
+reverse mode). The last two are each other's transpose, so that `jax.jvp`, `jax.linearize`,
+`jax.vjp` and `jax.grad` all work on the same function. Arrays that `jax.vmap` maps over reach the
+module as one batch.
 """
 
 import copy
 import threading
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.buffer_callback import buffer_callback
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -170,6 +172,18 @@ def _first_line(error):
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
+@dataclass(frozen=True)
+class _Fill:
+    """Calls a method of a function on buffers of JAX, without copies of them."""
+
+    function: TorchFunction
+    method: str
+
+    def __call__(self, context, out, *arrays):
+        method = getattr(self.function, self.method)
+        np.asarray(out)[...] = method(*(np.asarray(array) for array in arrays))
+
+
 def _primitive(name, outputs):
     """A primitive that calls a method of its parameter `function` on the host.
 
@@ -183,12 +197,17 @@ def _primitive(name, outputs):
     primitive = Primitive(f"torch_{name}")
 
     def call(*arrays, function):
-        shape = list(arrays[0].shape)
-        shape[-3] = outputs(function, *arrays)
-        result = jax.ShapeDtypeStruct(tuple(shape), arrays[0].dtype)
-        return jax.pure_callback(
-            getattr(function, name), result, *arrays, vmap_method="broadcast_all"
-        )
+        shape = (*arrays[0].shape[:-3], outputs(function, *arrays), *arrays[0].shape[-2:])
+        result = jax.ShapeDtypeStruct(shape, arrays[0].dtype)
+        method = getattr(function, name)
+        return jax.pure_callback(method, result, *arrays, vmap_method="broadcast_all")
+
+    # `pure_callback` makes JAX arrays of the arguments first. To do so on the CPU it waits for a
+    # thread, and if there is but one core the callback itself has taken the last.
+    def call_on_cpu(*arrays, function):
+        shape = (*arrays[0].shape[:-3], outputs(function, *arrays), *arrays[0].shape[-2:])
+        result = jax.ShapeDtypeStruct(shape, arrays[0].dtype)
+        return buffer_callback(_Fill(function, name), result)(*arrays)
 
     def abstract(*arrays, function):
         shape = list(arrays[0].shape)
@@ -205,9 +224,11 @@ def _primitive(name, outputs):
         ]
         return primitive.bind(*arrays, function=function), 0
 
-    primitive.def_impl(call)
+    primitive.def_impl(jax.jit(primitive.bind, static_argnames="function"))
     primitive.def_abstract_eval(abstract)
     mlir.register_lowering(primitive, mlir.lower_fun(call, multiple_results=False))
+    on_cpu = mlir.lower_fun(call_on_cpu, multiple_results=False)
+    mlir.register_lowering(primitive, on_cpu, platform="cpu")
     batching.primitive_batchers[primitive] = batch
     return primitive
 

@@ -326,9 +326,12 @@ def _check_names(inputs, outputs, static):
             )
         )
         raise InputError(f"input channel {name!r} is not known: {hint}")
-    unused = [name for name in static if name not in inputs]
-    if unused:
-        raise InputError(f"no input channel is called as the static field {unused[0]!r}")
+    for name in static:
+        if name not in inputs or name in STATE or name == "noise":
+            raise InputError(
+                f"static field {name!r} must be an input channel and have a name of its own, "
+                f"other than noise and the fields of the state"
+            )
     for number, name in enumerate(outputs):
         if name not in STATE or name in outputs[:number]:
             raise InputError(

@@ -40,3 +40,10 @@ def test_pytorch_is_missed_with_a_hint(monkeypatch):
     case = dict(grid=Grid.box((4, 4), 1e3), dt=3600, inputs=("u",), outputs=("u",))
     with pytest.raises(InputError, match=r"not installed: pip install 'floecast\[torch\]'"):
         from_torch(None, **case)
+
+
+def test_slopes_are_finite_next_to_nothing():
+    before, after = jnp.meshgrid(*2 * [jnp.array([0.0, 1e-30, 1e-20, 1e-12], jnp.float32)])
+    for sign in (1.0, -1.0):
+        kept, pull = jax.vjp(lambda b, a: within_bounds(b, a, "damage"), before, sign * after)
+        assert np.all(kept >= 0) and np.all(np.isfinite(pull(jnp.ones_like(kept))))

@@ -50,8 +50,9 @@ class TorchFunction:
     Notes
     -----
     The module computes in the precision of its argument: a float64 argument goes to a copy of the
-    module with float64 weights, where dot-product tests hold to round-off. It works where its
-    weights are; arrays pass through the memory of the host. Second derivatives are refused.
+    module with float64 weights, where dot-product tests hold to round-off. The trial is made for
+    each precision before its first use. The module works where its weights are; arrays pass through
+    the memory of the host. Second derivatives are refused.
     """
 
     def __init__(self, module, inputs, outputs, shape):
@@ -62,15 +63,16 @@ class TorchFunction:
         self._inputs, self._outputs = inputs, outputs
         weights = [*module.parameters(), *module.buffers()]
         self._device = weights[0].device if weights else torch.device("cpu")
+        try:
+            self._original = copy.deepcopy(module).eval().requires_grad_(False)
+        except Exception as error:
+            raise InputError(f"the module cannot be copied: {_first_line(error)}") from error
         self._by_precision = {}
-        precisions = (np.float64, np.float32) if jax.config.jax_enable_x64 else (np.float32,)
-        for precision in precisions:
-            name = np.dtype(precision).name
-            self._by_precision[name] = _frozen(module, name)
-            self._try(precision, shape)
+        self._prepare(jnp.zeros(()).dtype.name, shape)
 
     def __call__(self, channels):
         """The module's answer to an array ``(inputs, y, x)``, as an array ``(outputs, y, x)``."""
+        self._prepare(channels.dtype.name, channels.shape[-2:])
         return _value.bind(channels, function=self)
 
     def value(self, channels):
@@ -82,7 +84,9 @@ class TorchFunction:
     def tangent(self, channels, change):
         """Derivative of the answer along a change of the channels."""
         module, point, direction = self._module(channels), *map(self._tensor, (channels, change))
-        with _FORWARD_MODE, self._torch.no_grad():
+        attention = self._torch.nn.attention
+        plain = attention.sdpa_kernel(attention.SDPBackend.MATH)  # the others lack the forward mode
+        with _FORWARD_MODE, plain, self._torch.no_grad():
             _, answer = self._torch.func.jvp(module, (point,), (direction,))
         return self._array(answer, channels)
 
@@ -110,18 +114,33 @@ class TorchFunction:
         tensor = tensor.detach().cpu().reshape(*like.shape[:-3], *tensor.shape[1:])
         return tensor.numpy().astype(like.dtype, copy=False)
 
+    def _prepare(self, precision, shape):
+        """Have the module in a precision, tried; at the first use and before anything runs."""
+        if precision in self._by_precision:
+            return
+        if precision not in ("float32", "float64"):
+            raise InputError(f"PyTorch emulators compute in float32 or float64, not {precision}")
+        module = copy.deepcopy(self._original)
+        module = module.double() if precision == "float64" else module.float()
+        self._by_precision[precision] = module
+        try:
+            self._try(precision, shape)
+        except InputError:
+            del self._by_precision[precision]
+            raise
+
     def _try(self, precision, shape):
         """Refuse a module that cannot do its work; see the class."""
         rng = np.random.default_rng(0)
         channels, change = rng.normal(size=(2, 2, self._inputs, *shape)).astype(precision)
         weight = rng.normal(size=(2, self._outputs, *shape)).astype(precision)
-        name, cells = np.dtype(precision).name, f"{shape[0]} x {shape[1]} cells"
+        cells = f"{shape[0]} x {shape[1]} cells"
         try:
             answer = self._module(channels)(self._tensor(channels))
         except Exception as error:
             raise InputError(
-                f"the module does not take {self._inputs} channels on {cells} in {name}, the number"
-                f" of `inputs`: {_first_line(error)}"
+                f"the module does not take {self._inputs} channels, the number of `inputs`, on "
+                f"{cells} in {precision}: {_first_line(error)}"
             ) from error
         if not isinstance(answer, self._torch.Tensor) or answer.shape != weight.shape:
             found = tuple(getattr(answer, "shape", ())) or type(answer).__name__
@@ -129,12 +148,13 @@ class TorchFunction:
                 f"the module gives {found} for a batch of 2; expected {weight.shape}: "
                 f"{self._outputs} channels, the number of `outputs`, on {cells}"
             )
-        alone = self.value(channels[:1])
-        if not np.allclose(self._array(answer, channels)[:1], alone, 1e-3, 1e-4, equal_nan=True):
+        answer, alone = self._array(answer, channels)[:1], self.value(channels[:1])
+        if not np.allclose(answer, alone, 1e-3, 1e-4, equal_nan=True):
             raise InputError(
                 "the module gives two answers to one input: its noise must come in as an input "
                 "channel 'noise', and no element of a batch may see the others"
             )
+        channels, change, weight = channels[:1], change[:1], weight[:1]
         try:
             tangent, adjoint = self.tangent(channels, change), self.adjoint(channels, weight)
         except Exception as error:
@@ -151,21 +171,12 @@ def _torch():
     """PyTorch, or an InputError that tells how to get it."""
     try:
         import torch
+        import torch.nn.attention
     except ModuleNotFoundError as error:
         raise InputError(
             "PyTorch is not installed: pip install 'floecast[torch]', or torch by itself"
         ) from error
     return torch
-
-
-def _frozen(module, precision):
-    """A copy of a module for evaluation in some precision."""
-    try:
-        module = copy.deepcopy(module)
-    except Exception as error:
-        raise InputError(f"the module cannot be copied: {_first_line(error)}") from error
-    module = module.double() if precision == "float64" else module.float()
-    return module.eval().requires_grad_(False)
 
 
 def _first_line(error):

@@ -38,6 +38,7 @@ _HOME = {
     "ArcticOcean": "simulator.arctic_ocean",
     "Cyclone": "simulator.cyclone",
     "restart_state": "simulator.restart_states",
+    "Emulator": "emulator.model",
     "SimpleFreezing": "simulator.thermodynamics",
     "ocean_heat_flux_beyond_edge": "simulator.thermodynamics",
     "typical_state": "simulator.typical_state",
@@ -61,6 +62,8 @@ _HOME = {
     "run": "experiment",
     "simulate": "experiment.simulate",
     "simulation_config": "simulation_config",
+    "train": "experiment.train",
+    "train_config": "train_config",
 }
 
 __all__ = ["__version__", "forecast", *_HOME]

@@ -176,6 +176,35 @@ def dataset(
 
 
 @app.command()
+def train(
+    path: ConfigPath = None,
+    config: ConfigOption = None,
+    preset: Annotated[str | None, typer.Option(help="Grid, such as arctic50.")] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Folder of floecast dataset; made if left out.")
+    ] = None,
+    out: Out = None,
+    override: Override = None,
+    as_json: Json = False,
+):
+    """Train an emulator. Goes on where it was."""
+    if path is not None and config is not None:
+        raise InputError("give the configuration once, as CONFIG or as --config FILE")
+    from floecast.train_config import train_config
+
+    given = {"preset": preset, "dataset": dataset}
+    options = [f"{name}={value}" for name, value in given.items() if value is not None]
+    resolved = train_config(path or config, [*options, *(override or ())])
+    from floecast.experiment.train import train as run
+    from floecast.progress import progress_for
+
+    with progress_for(sys.stderr) as progress:
+        folder = run(resolved, out=out, progress=progress)
+    told = {"folder": str(folder.path), **folder.manifest}
+    _finish(told, as_json, f"emulator: {folder.file('emulator.npz')}")
+
+
+@app.command()
 def report(
     folder: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", help="Folder of a run.")

@@ -18,6 +18,7 @@ from .features import OCEAN, Scaling, feature_names, features
 from .network import WIDTHS, Masks, UNet
 from .ocean import OceanClimatology
 from .storage import load_emulator, save_emulator
+from .torch_bridge import from_torch
 
 
 class Advanced(NamedTuple):
@@ -120,6 +121,11 @@ class Emulator(eqx.Module):
             If there is no such file, or it is of another version.
         """
         return load_emulator(cls, name, grid)
+
+    @staticmethod
+    def from_torch(module, **described):
+        """A PyTorch emulator as a `Model` with exact derivatives; see `torch_bridge.from_torch`."""
+        return from_torch(module, **described)
 
     def save(self, path, card=None):
         """Write to a ``.npz`` file in one step.

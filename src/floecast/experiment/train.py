@@ -71,9 +71,9 @@ def train(config, *, out=None, progress=None):
     )
     training = _Training(config, data, folder)
     for section in config.stages:
-        progress.stage(section.name, "begun")
-        if folder.done(section.name):
-            progress.stage(section.name, "done before")
+        done = folder.done(section.name)
+        progress.stage(section.name, "done before" if done else "begun")
+        if done:
             continue
         with folder.stage(section.name, [f"{section.name}.npz"]):
             training.go_through(section, progress)
@@ -136,10 +136,11 @@ class _Training:
         )
         for learner, losses in steps:
             update = int(learner.update)
-            if update % _LOG_EVERY == 0:
+            looks = update % config.validate_every == 0 or update == stage.updates
+            if looks or update % _LOG_EVERY == 0:
                 metrics.add(update, loss={name: float(losses[name]) for name in losses})
                 progress.advance(update, stage.updates)
-            if update % config.validate_every and update < stage.updates:
+            if not looks:
                 continue
             best = self._look(emulator, learner, best, stage, metrics)
             save_checkpoint(file, (learner, best))
@@ -151,7 +152,7 @@ class _Training:
 
     def _look(self, emulator, learner, best, stage, metrics):
         """Best score, weights that had it, and looks since."""
-        members = min(stage.members, 1) if stage.members == 1 else _LOOK["members"]
+        members = 1 if stage.members == 1 else _LOOK["members"]
         skill = validate(
             eqx.tree_at(_network, emulator, learner.average),
             self.validation,

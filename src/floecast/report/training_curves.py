@@ -3,7 +3,6 @@
 import json
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from floecast.core.atomic import replacing
 from floecast.core.variables import STATE, VARIABLES
@@ -64,7 +63,7 @@ def draw_curves(metrics, path):
     left.set_yscale("log")
     left.set_ylabel("loss of each field [1]")
     right.set_ylabel("error over that of persistence,\nvalidation, first step [1]")
-    right.set_ylim(0, np.max([1.05]))
+    right.set_ylim(0, 1.05)
     right.legend(fontsize=8, ncols=2, loc="upper right")
     with replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=120)

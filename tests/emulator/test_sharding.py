@@ -9,7 +9,6 @@ SCRIPT = """
 import json, sys
 import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_disable_most_optimizations", True)
 from floecast.atmosphere.forcing import WEATHER, Forcing
@@ -19,7 +18,7 @@ from floecast.core.variables import STATE
 from floecast.emulator.archive import Archive
 from floecast.emulator.features import OCEAN, fit_scaling
 from floecast.emulator.model import Emulator
-from floecast.emulator.training import Stage, learn
+from floecast.emulator.training import Stage, batch_sharding, learn
 
 grid, random = Grid.box((4, 8), 5e4), np.random.default_rng(0)
 draw = lambda: random.uniform(0.1, 0.9, (12, 4, 8))
@@ -30,9 +29,7 @@ archive = Archive(
 scaling = fit_scaling(archive, None, grid, 43200, key=jax.random.key(0))
 emulator = Emulator.untrained(grid, scaling, key=jax.random.key(1), widths=(4,))
 stage = Stage("two", updates=2, learning_rate=1e-3, members=2, batch=4)
-sharding = None
-if len(jax.devices()) == 2:
-    sharding = NamedSharding(jax.make_mesh((2,), ("batch",)), PartitionSpec("batch"))
+sharding = batch_sharding(2) if len(jax.devices()) == 2 else None
 *_, (learner, losses) = learn(emulator, archive, stage, seed=0, sharding=sharding)
 weights = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(learner.network)])
 print(json.dumps({"devices": len(jax.devices()), "weights": weights.tolist(),

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int, PyTree
 
 from floecast.atmosphere.forcing import Forcing
@@ -251,6 +252,12 @@ def learn(emulator, archive, stage, *, seed, learner=None, sharding=None):
             pieces = jax.device_put(pieces, sharding)
         learner, losses = _updated(emulator, learner, pieces, noise, stage)
         yield learner, losses
+
+
+def batch_sharding(devices):
+    """Sharding of a batch over so many devices, each of which gets an equal part."""
+    mesh = jax.make_mesh((devices,), ("batch",), axis_types=(AxisType.Auto,))
+    return NamedSharding(mesh, PartitionSpec("batch"))
 
 
 @eqx.filter_jit

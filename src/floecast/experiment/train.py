@@ -8,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from floecast.core.atomic import write_text
 from floecast.core.calendar import HOUR
@@ -20,7 +19,7 @@ from floecast.dataset_config import dataset_config
 from floecast.emulator.features import fit_scaling
 from floecast.emulator.model import Emulator
 from floecast.emulator.ocean import OceanClimatology
-from floecast.emulator.training import Learner, Stage, learn, validate
+from floecast.emulator.training import Learner, Stage, batch_sharding, learn, validate
 from floecast.io.checkpoint import load_checkpoint, save_checkpoint
 from floecast.io.run_folder import RunFolder, default_folder
 from floecast.io.training_archive import read_ocean_climatology, read_training_archive
@@ -222,7 +221,7 @@ def _over_devices(stage):
             f"stage {stage.name}: a batch of {stage.batch} cannot be shared by "
             f"{len(devices)} devices"
         )
-    return NamedSharding(jax.make_mesh((len(devices),), ("batch",)), PartitionSpec("batch"))
+    return batch_sharding(len(devices))
 
 
 class _Metrics:

@@ -1,6 +1,6 @@
 """Seasonal cycle of a simulated archive beside what is observed; writes README.md and a figure.
 
-    floecast simulate --preset arctic100 --years 5 --set spin_up_years=1 --out DIR
+    floecast simulate --preset PRESET --years 5 --set spin_up_years=1 --out DIR
     python validation/arctic_seasons/make.py --run DIR
 
 The observed figures and their sources are in observed.md; those that data give are made by
@@ -98,8 +98,9 @@ def page(rows, manifest):
         "",
         f"{len(rows)} months on {config['preset']} after {config['spin_up_years']} year of "
         f"spin-up: {config['rheology']}, {config['thermodynamics']}, {config['transport']}, "
-        "synthetic weather and the prescribed ocean. Parameters are the defaults; nothing was "
-        "fitted to the figures below. Sources of what is observed: [observed.md](observed.md).",
+        "synthetic weather and the prescribed ocean. Parameters are the defaults. The winter heat "
+        "supply of the ocean was chosen with the extent in March in view, nothing else with these "
+        "figures. Sources of what is observed: [observed.md](observed.md).",
         "",
         "| figure | simulated | observed |",
         "|---|---|---|",

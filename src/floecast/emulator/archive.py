@@ -90,6 +90,6 @@ class Archive(eqx.Module):
         """
         stride = self.stride(dt)
         taken = np.asarray(beginnings)[:, None] + stride * np.arange(steps + 1)
-        states = {name: np.asarray(field)[taken] for name, field in self.state.fields().items()}
-        fields = {name: np.asarray(field)[taken] for name, field in self.forcing.fields().items()}
+        states = {name: field[taken] for name, field in self.state.fields().items()}
+        fields = {name: field[taken] for name, field in self.forcing.fields().items()}
         return Archive(IceState(**states), Forcing(self.time[taken], **fields))

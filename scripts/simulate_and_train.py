@@ -52,11 +52,15 @@ FIRST = int(to_seconds("2030-01-01"))
 
 def stages(scale):
     """Stages of the training, with `scale` times the updates."""
+
+    def updates(number):
+        return max(1, int(scale * number))
+
     return (
-        Stage("deterministic", int(8000 * scale), 2e-3, members=1, batch=32),
-        Stage("ensemble", int(6000 * scale), 1e-3, members=2, batch=32),
-        Stage("rollout4", int(1500 * scale), 4e-4, steps=4, members=2, batch=16),
-        Stage("rollout12", int(500 * scale), 2e-4, steps=12, members=2, batch=8),
+        Stage("deterministic", updates(8000), 2e-3, members=1, batch=32),
+        Stage("ensemble", updates(6000), 1e-3, members=2, batch=32),
+        Stage("rollout4", updates(1500), 4e-4, steps=4, members=2, batch=16),
+        Stage("rollout12", updates(500), 2e-4, steps=12, members=2, batch=8),
     )
 
 

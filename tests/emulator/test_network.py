@@ -1,5 +1,6 @@
 """The network: blind to land, quiet at first, of any size of grid."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
-from floecast.emulator.network import Masks, UNet
+from floecast.emulator.network import Masks, UNet, _refine
 
 WIDTHS = (4, 6, 8)
 
@@ -22,6 +23,9 @@ def trained(widths):
 @pytest.fixture(scope="module")
 def network():
     return trained(WIDTHS)
+
+
+applied = eqx.filter_jit(lambda network, *given: network(*given))
 
 
 def noise_of(network, shape, seed):
@@ -41,7 +45,7 @@ def test_masks_tell_land_at_every_level(grid):
 def test_what_stands_on_land_does_not_matter_and_nothing_comes_out_there(grid, network):
     masks = Masks.of(grid, 3)
     fields = jnp.asarray(np.random.default_rng(0).normal(size=(8, 12, 5))) * masks.sea[0]
-    result = network(fields, masks, noise_of(network, grid.shape, 0))
+    result = applied(network, fields, masks, noise_of(network, grid.shape, 0))
     assert np.all(result[~grid.mask_t] == 0) and np.abs(result[grid.mask_t]).min() > 0
 
 
@@ -57,19 +61,22 @@ def test_partial_convolution_makes_up_for_land(grid):
 def test_untrained_says_nothing(grid):
     network = UNet.draw(jax.random.key(0), 5, 3, WIDTHS)
     fields = jnp.ones((8, 12, 5))
-    assert np.all(network(fields, Masks.of(grid, 3), noise_of(network, grid.shape, 0)) == 0)
+    assert np.all(
+        applied(network, fields, Masks.of(grid, 3), noise_of(network, grid.shape, 0)) == 0
+    )
 
 
 def test_noise_of_each_level_is_felt(grid, network):
     masks, fields = Masks.of(grid, 3), jnp.ones((8, 12, 5))
     noise = noise_of(network, grid.shape, 0)
-    calm = network(fields, masks, noise)
+    calm = applied(network, fields, masks, noise)
     for level in range(3):
         other = list(noise)
         other[level] = other[level] + 1.0
-        assert np.abs(network(fields, masks, tuple(other)) - calm).max() > 1e-6
+        assert np.abs(applied(network, fields, masks, tuple(other)) - calm).max() > 1e-6
     assert np.array_equal(
-        network(fields, masks, tuple(0 * one for one in noise)), network(fields, masks)
+        applied(network, fields, masks, tuple(0 * one for one in noise)),
+        applied(network, fields, masks),
     )
 
 
@@ -80,7 +87,7 @@ def test_moves_with_the_grid():
     fields = np.zeros((48, 48, 5))
     fields[20:24, 20:24] = np.random.default_rng(0).normal(size=(4, 4, 5))
     shifted = np.roll(fields, (4, 4), (0, 1))
-    one, other = (network(jnp.asarray(given), masks) for given in (fields, shifted))
+    one, other = (applied(network, jnp.asarray(given), masks) for given in (fields, shifted))
     inner = slice(20, 28)
     assert np.abs(np.roll(one, (4, 4), (0, 1)) - other)[inner, inner].max() < 1e-12
 
@@ -88,3 +95,10 @@ def test_moves_with_the_grid():
 def test_grid_that_cannot_be_halved_is_refused():
     with pytest.raises(InputError, match="multiples of 4"):
         Masks.of(Grid.box((8, 10), 1e3), 3)
+
+
+def test_refined_fields_are_linear_between_centres():
+    coarse = np.add.outer(3.0 * np.arange(6), 5.0 * np.arange(7))[..., None]
+    fine = np.asarray(_refine(jnp.asarray(coarse)))[..., 0]
+    true = np.add.outer(3.0 * (np.arange(12) - 0.5) / 2, 5.0 * (np.arange(14) - 0.5) / 2)
+    assert np.allclose(fine[1:-1, 1:-1], true[1:-1, 1:-1])

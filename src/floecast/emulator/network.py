@@ -139,7 +139,7 @@ class UNet(eqx.Module):
     down, up : tuple of blocks
         Of each level; the noise enters on the way up.
     shrink, grow : tuple of Convolution
-        Between the levels: two by two cells into one, and one into two by two.
+        Between the levels: two by two cells into one, and the channels of one for the finer.
     """
 
     entrance: Convolution
@@ -174,7 +174,7 @@ class UNet(eqx.Module):
                 for fine, coarse in pairs
             ),
             grow=tuple(
-                Convolution.draw(next(keys), coarse, 4 * fine, width=1) for fine, coarse in pairs
+                Convolution.draw(next(keys), coarse, fine, width=1) for fine, coarse in pairs
             ),
         )
 
@@ -212,13 +212,20 @@ class UNet(eqx.Module):
                 fields = self.shrink[level](fields) * masks.sea[level + 1]
         for level in reversed(range(self.levels)):
             if level < self.levels - 1:
-                fields = (skips[level] + _unfold(self.grow[level](fields))) * masks.sea[level]
+                fields = (skips[level] + _refine(self.grow[level](fields))) * masks.sea[level]
             fields = self.up[level](fields, masks.sea[level], masks.share[level], noise[level])
         return self.exit(fields, masks.share[0]) * masks.sea[0]
 
 
-def _unfold(fields):
-    """Four channels at a cell to two by two cells."""
-    ny, nx, channels = fields.shape
-    fields = fields.reshape(ny, nx, 2, 2, channels // 4).transpose(0, 2, 1, 3, 4)
-    return fields.reshape(2 * ny, 2 * nx, channels // 4)
+def _refine(fields):
+    """Fields at twice the resolution, linear between the centres of the cells.
+
+    One set of weights for each of the two by two new cells would print its pattern on every step.
+    """
+    for axis in (0, 1):
+        before, after = (jnp.roll(fields, shift, axis) for shift in (1, -1))
+        both = jnp.stack([0.75 * fields + 0.25 * before, 0.75 * fields + 0.25 * after], axis + 1)
+        shape = list(fields.shape)
+        shape[axis] *= 2
+        fields = both.reshape(shape)
+    return fields

@@ -91,6 +91,9 @@ def test_what_a_training_leaves(whole):
     assert card["data"] == {"name": "noise"} and card["parameters"] > 1000
     assert card["validation"]["lead_hours"][-1] == 240
     assert len(card["validation"]["error_over_persistence"]["ice_volume"]) == 10
+    page = whole.file("model_card.md").read_text()
+    assert "two: 2 updates of 1 pieces, chains of 1, 2 members" in page
+    assert "| ice volume [m] |" in page and "| 24 h | 72 h | 120 h | 240 h |" in page
     assert [one["update"] for one in lines(whole) if "score" in one] == [2, 4, 2]
     assert whole.file("curves.png").stat().st_size > 10_000
     assert not list(whole.path.glob("*_unfinished.npz"))

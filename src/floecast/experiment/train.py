@@ -24,6 +24,7 @@ from floecast.io.checkpoint import load_checkpoint, save_checkpoint
 from floecast.io.run_folder import RunFolder, default_folder
 from floecast.io.training_archive import read_ocean_climatology, read_training_archive
 from floecast.progress import Silent
+from floecast.report.model_card import card_page
 from floecast.report.training_curves import draw_curves
 
 from .dataset import dataset
@@ -49,8 +50,8 @@ def train(config, *, out=None, progress=None):
     Returns
     -------
     RunFolder
-        With ``emulator.npz``, ``model_card.json``, ``metrics.jsonl`` and ``curves.png``, which are
-        kept up to date while it learns, and the emulator after each stage.
+        With ``emulator.npz``, ``model_card.json`` and ``.md``, the emulator after each stage, and
+        ``metrics.jsonl`` and ``curves.png``, which are kept up to date while it learns.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def train(config, *, out=None, progress=None):
             training.go_through(section, progress)
     if not folder.done("card"):
         progress.stage("card", "begun")
-        with folder.stage("card", ["emulator.npz", "model_card.json"]):
+        with folder.stage("card", ["emulator.npz", "model_card.json", "model_card.md"]):
             training.finish()
     return folder
 
@@ -200,6 +201,7 @@ class _Training:
             },
         }
         write_text(self.folder.file("model_card.json"), json.dumps(card, indent=1) + "\n")
+        write_text(self.folder.file("model_card.md"), card_page(card, self.config.name))
         emulator.save(self.folder.file("emulator.npz"), card)
 
 

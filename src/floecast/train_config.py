@@ -24,8 +24,8 @@ class StageSection(Section):
 
 STAGES = (
     StageSection(name="deterministic", updates=800, learning_rate=2e-3, members=1, batch=4),
-    StageSection(name="ensemble", updates=800, learning_rate=1e-3, batch=4),
-    StageSection(name="rollout", updates=150, learning_rate=3e-4, steps=4, batch=4),
+    StageSection(name="ensemble", updates=600, learning_rate=4e-4, batch=4),
+    StageSection(name="rollout", updates=100, learning_rate=2e-4, steps=4, batch=4),
 )
 """What is done where nothing else is said: about 12 minutes on two cores for `arctic100`."""
 
@@ -51,7 +51,7 @@ class TrainConfig(Section):
     stages: tuple[StageSection, ...] = Field(STAGES, min_length=1)
     validate_every: Count = Field(100, description="Updates between looks at the validation.")
     patience: Count = Field(
-        4, description="Looks without a better one after which a stage ends early."
+        6, description="Looks without a better one after which a stage ends early."
     )
 
     @property

@@ -181,8 +181,11 @@ class _Training:
         emulator = Emulator.load(self.folder.file(f"{last}.npz"), self.grid)
         steps = 240 // self.config.step_hours
         skill = validate(emulator, self.validation, steps=steps, **_EXAM, seed=self.config.seed)
+        training = self.config.model_dump(mode="json")
+        for name in ("dataset", "start_from"):  # the name tells; where it lay does not
+            training[name] = training[name] and Path(training[name]).name
         card = {
-            "training": self.config.model_dump(mode="json"),
+            "training": training,
             "data": self.source,
             "parameters": int(sum(leaf.size for leaf in jax.tree.leaves(emulator.network))),
             "machine": self.folder.manifest["machine"],

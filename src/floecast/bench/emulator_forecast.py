@@ -51,13 +51,13 @@ def check_step(emulator):
 
 
 def run_ensemble(emulator, state, forcing, members, *, key, save_every):
-    """Forecast of each member, all from the same state and in the same weather.
+    """Forecast of each member, all in the same weather.
 
     Parameters
     ----------
     emulator : Emulator
     state : IceState
-        Leaves ``(y, x)``.
+        Leaves ``(y, x)``, the same for all members, or ``(member, y, x)``.
     forcing : Forcing
         At the ends of the steps, leaves ``(step + 1, y, x)``.
     members : int
@@ -86,7 +86,7 @@ def run_ensemble(emulator, state, forcing, members, *, key, save_every):
 
 def _spread(state, members):
     return jax.tree.map(
-        lambda leaf: jnp.broadcast_to(jnp.asarray(leaf), (members, *leaf.shape)), state
+        lambda leaf: jnp.broadcast_to(jnp.asarray(leaf), (members, *leaf.shape[-2:])), state
     )
 
 

@@ -26,14 +26,14 @@ def check(measured):
         the remainder of the Taylor series; ``finite``, whether all derivatives are, also at states
         of concentration 0 and 1, volume 0, speed 0 and damage 1.
     """
-    with jax.enable_x64(True):
-        return _check(measured)
-
-
-def _check(measured):
     case, emulator = measured.cases[0], measured.emulator
     forcing = measured.truth.forcing(case.start, emulator.dt, STEPS, emulator.ocean is None)
     state = jax.tree.map(lambda leaf: leaf[0], case.truth)
+    with jax.enable_x64(True):
+        return _check(emulator, state, forcing)
+
+
+def _check(emulator, state, forcing):
     emulator, state, forcing = (
         cast(jax.tree.map(jnp.asarray, one), jnp.float64) for one in (emulator, state, forcing)
     )

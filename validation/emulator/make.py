@@ -222,7 +222,8 @@ def draw_free_run(told, path):
     """Monthly ice volume and extent of two years."""
     names, truth, members = free_run.monthly(told)
     figure, axes = plt.subplots(1, 2, figsize=(12, 4), layout="constrained")
-    for place, (axis, unit) in enumerate(zip(axes, ("volume [1000 km³]", "extent [million km²]"))):
+    for place, unit in enumerate(("volume [1000 km³]", "extent [million km²]")):
+        axis = axes[place]
         axis.plot(truth[:, place] / 1e12, "k", lw=2, label="simulator")
         axis.plot(members[:, place] / 1e12, color="tab:blue", lw=1, label="emulator, members")
         axis.set(title=f"ice {unit}", ylim=(0, None))

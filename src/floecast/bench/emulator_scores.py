@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from floecast.core.calendar import DAY, year_fraction
-from floecast.core.operators import u_to_t, v_to_t
+from floecast.core.operators import south, u_to_t, v_to_t, west
 from floecast.core.state import IceState
 from floecast.core.variables import ICE_EDGE, STATE, VARIABLES
 from floecast.emulator.losses import weights
@@ -204,7 +204,11 @@ def free_drift(case, grid, factor=1.0 + 0.0j):
 def drift_products(case, grid):
     """What the factor of free drift is fitted to: (2,) complex sums over all leads."""
     loose, later = free_drift(case, grid), jax.tree.map(lambda leaf: leaf[1:], case.truth)
-    weight = grid.area * grid.mask_t * (later.concentration > ICE_EDGE)
+    # Away from coasts, where the means over faces hold zeros.
+    inner = (
+        grid.mask_u & np.asarray(west(grid.mask_u)) & grid.mask_v & np.asarray(south(grid.mask_v))
+    )
+    weight = grid.area * inner * (later.concentration > ICE_EDGE)
     told, true = (
         np.asarray(u_to_t(u, grid)) + 1j * np.asarray(v_to_t(v, grid))
         for u, v in ((loose["u"], loose["v"]), (later.u, later.v))

@@ -315,21 +315,45 @@ def doctor(as_json: Json = False):
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="simulator, winton, mevp_box, cyclone or bulk.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="simulator, winton, mevp_box, cyclone, bulk, gabls1, column or emulator."
+        ),
+    ],
     spacing_km: Annotated[
         int | None, typer.Option(help="Side of a cell of the cyclone case: 8, 4 or 2.")
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Grid of the emulator case: arctic50 or arctic100.")
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Emulator to measure; the shipped one if left out."),
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the emulator case keeps the runs of its truth."),
+    ] = None,
+    dates: Annotated[int | None, typer.Option(help="Forecasts of the emulator case.")] = None,
+    members: Annotated[int | None, typer.Option(help="Members of each of them.")] = None,
     data: Data = None,
     as_json: Json = False,
 ):
-    """Measure speed, or repeat a case of the literature, beside reference numbers."""
+    """Measure speed or skill, or repeat a case of the literature, beside reference numbers."""
     from floecast.bench import bench as run
     from floecast.bench import module_of, table
+    from floecast.progress import progress_for
 
-    options = {} if spacing_km is None else {"spacing_km": spacing_km}
+    given = {"spacing_km": spacing_km, "preset": preset, "weights": weights, "work": work}
+    given |= {"dates": dates, "members": members}
+    options = {key: value for key, value in given.items() if value is not None}
     if data is not None and "data" in module_of(name).OPTIONS:
         options["data"] = data
-    told = run(name, **options)
+    with progress_for(sys.stderr) as progress:
+        if "progress" in module_of(name).OPTIONS:
+            options["progress"] = progress
+        told = run(name, **options)
     _finish(told, as_json, table(told))
 
 

@@ -50,6 +50,17 @@ FIGURES = {
         )
     },
     "bulk": {f"{scheme}_max_relative_error" for scheme in ("lg15", "lu12", "an05")},
+    "emulator": {
+        f"{variable}_{figure}"
+        for variable in ("concentration", "ice_volume", "snow_volume", "drift", "damage", "all")
+        for figure in (
+            "12h_rmse_over_persistence",
+            "240h_rmse_over_persistence",
+            "12h_spread_over_rmse",
+            "240h_spread_over_rmse",
+            "240h_spectrum_ratio_min",
+        )
+    },
 }
 
 

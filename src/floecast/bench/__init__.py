@@ -10,7 +10,7 @@ from importlib import import_module
 
 from floecast.core.errors import InputError
 
-NAMES = ("simulator", "winton", "mevp_box", "cyclone", "bulk", "gabls1", "column")
+NAMES = ("simulator", "winton", "mevp_box", "cyclone", "bulk", "gabls1", "column", "emulator")
 """The benches that exist."""
 
 
@@ -63,12 +63,13 @@ def module_of(name):
 
 def table(told):
     """The result of `bench` for reading: figures beside references, and where these come from."""
-    lines = [f"{'figure':32} {'here':>12}  reference"]
+    width = max(32, *map(len, told["figures"]))
+    lines = [f"{'figure':{width}} {'here':>12}  reference"]
     for name, value in told["figures"].items():
         known = told["reference"].get(name, "")
         known = " to ".join(f"{end:g}" for end in known) if isinstance(known, list) else known
         shown = "none" if value is None else f"{value:.6g}"
-        lines.append(f"{name:32} {shown:>12}  {known}".rstrip())
+        lines.append(f"{name:{width}} {shown:>12}  {known}".rstrip())
     machine = told["machine"]
     lines += module_of(told["bench"]).SOURCES
     lines.append(

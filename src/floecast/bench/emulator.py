@@ -142,8 +142,8 @@ def run(preset=None, weights=None, work=None, dates=12, members=20, progress=Non
         ``rmse_over_free_drift``; ``spread_over_rmse``; ``rank_departure``, see
         `emulator_scores.rank_departure`. ``all_12h_rmse_over_persistence``: all variables over
         their standard deviation in the climate. ``VARIABLE_240h_spectrum_ratio_min`` and
-        ``_max``: over bands above two cells, and number of boxes. Bounds, budgets and speed. Over 240 h if the lead is
-        not said.
+        ``_max``: over bands above two cells; ``_spectrum_boxes``: how many boxes that is from.
+        Bounds, budgets of volume, speed.
 
     Raises
     ------

@@ -70,7 +70,8 @@ def _head(measured, given):
         "and 0.1 mm/s, at random; cells where all agree are left out.",
         "- Spectra: boxes of 1600 km north of 70 N that ice covers in the truth and in which the "
         "variable varies by more than the ties of the ranks; plane taken off, Hann window, mean "
-        "of logarithms over dates, boxes and members, bands of a third of an octave longer than two cells.",
+        "of logarithms over dates, boxes and members, bands of a third of an octave "
+        "longer than two cells.",
         "",
         f"Machine: {on['cores']} cores ({on['cpu']}), {on['devices']}, jax {on['jax']}, load "
         f"{on['load']} at the end.",

@@ -157,6 +157,22 @@ def test_bands_and_their_ratio():
     assert np.isnan(scores.band_ratio(told[:0], truth[:0], 32)).all()
 
 
+def test_boxes_of_ice_that_varies():
+    grid = Grid.box((8, 8), 50e3)
+    truth = filled(grid.shape, concentration=0.9, ice_volume=2.0)
+    noise = np.random.default_rng(0).normal(size=grid.shape)
+    truth.ice_volume[:] += 0.1 * noise
+    truth.damage[:] = 0.1 * noise
+    truth.concentration[7, 7] = 0.1
+    boxes = scores.ice_boxes(truth, grid, 4)
+    assert boxes["concentration"] == boxes["drift"] == boxes["snow_volume"] == []
+    assert boxes["ice_volume"] == boxes["damage"] and len(boxes["damage"]) > 3
+    assert max(max(row, column) for row, column in boxes["damage"]) < 4
+    told = scores.box_spectra(truth, grid, boxes, 4)
+    assert told["drift"] == [] and len(told["damage"]) == len(boxes["damage"])
+    assert np.array(told["damage"]) == pytest.approx(np.array(told["ice_volume"]), rel=1e-4)
+
+
 def test_values_out_of_bounds_are_counted(grid):
     good = filled((2, *grid.shape))
     for name in ("concentration", "ice_volume", "damage"):
@@ -252,7 +268,7 @@ def test_figures(grid):
         assert told[f"{variable}_240h_spectrum_ratio_max"] == pytest.approx(1.2)
     assert told["drift_12h_rmse_over_free_drift"] == pytest.approx(0.2)
     assert told["all_12h_rmse_over_persistence"] == pytest.approx(0.5)
-    assert told["dates"] == 2 and told["spectrum_boxes"] == 3
+    assert told["dates"] == 2 and told["damage_240h_spectrum_boxes"] == 3
     assert told["members50_10d_seconds"] == 30.0
 
 

@@ -125,9 +125,8 @@ def draw_spectra(measured, path):
         state = type(last)(**{name: field.mean(axis=0) for name, field in last.fields().items()})
         true = type(last)(**{name: field[-1] for name, field in case.truth.fields().items()})
         boxes = ice_boxes(true, grid, side)
-        if boxes:
-            for variable, power in box_spectra(state, grid, boxes, side).items():
-                means[variable].extend(power)
+        for variable, power in box_spectra(state, grid, boxes, side).items():
+            means[variable].extend(power)
     for column, variable in enumerate(FIELDS):
         true, told = measured.spectra[variable]
         if not len(true):

@@ -84,7 +84,7 @@ class Measured:
         Members at the last lead, by case.
     spectra : dict
         By variable, ``(truth, members)``: ``(box, ring)`` and ``(box, member, ring)`` arrays of
-        ice-covered boxes at the last lead.
+        the boxes of all dates at the last lead.
     side : int
         Of the boxes [cells].
     kept : dict
@@ -142,8 +142,8 @@ def run(preset=None, weights=None, work=None, dates=12, members=20, progress=Non
         ``rmse_over_free_drift``; ``spread_over_rmse``; ``rank_departure``, see
         `emulator_scores.rank_departure`. ``all_12h_rmse_over_persistence``: all variables over
         their standard deviation in the climate. ``VARIABLE_240h_spectrum_ratio_min`` and
-        ``_max``: over bands above two cells. Bounds, budgets and speed. Over 240 h if the lead is
-        not said.
+        ``_max``: over bands above two cells; ``_spectrum_boxes``: how many boxes that is from.
+        Bounds, budgets of volume, speed.
 
     Raises
     ------
@@ -280,8 +280,6 @@ def _add_spectra(spectra, case, last, grid, side):
     boxes = ice_boxes(true, grid, side)
     for variable in FIELDS:
         spectra.setdefault(variable, ([], []))
-    if not boxes:
-        return
     for part, states in enumerate((true, last)):
         for variable, power in box_spectra(states, grid, boxes, side).items():
             spectra[variable][part].extend(power)
@@ -325,10 +323,10 @@ def figures(measured):
         ratios = spectrum_ratio(measured, variable)
         told[f"{variable}_240h_spectrum_ratio_min"] = np.min(ratios)
         told[f"{variable}_240h_spectrum_ratio_max"] = np.max(ratios)
+        told[f"{variable}_240h_spectrum_boxes"] = len(measured.spectra[variable][0])
     together = measured.together("emulator") / measured.together("persistence")
     for lead in TOLD:
         told[f"all_{lead}h_rmse_over_persistence"] = together[LEADS == lead][0]
-    told["spectrum_boxes"] = len(measured.spectra["drift"][0])
     return told | measured.kept
 
 

@@ -255,13 +255,31 @@ def rank_departure(counts):
 
 
 def ice_boxes(truth, grid, side):
-    """First rows and columns of the boxes of `sea_boxes` that ice covers in a state ``(y, x)``."""
-    ice = truth.concentration > ICE_EDGE
-    return [
-        (row, column)
-        for row, column in sea_boxes(grid, side)
-        if ice[row : row + side, column : column + side].all()
-    ]
+    """Boxes that spectra are taken of.
+
+    Parameters
+    ----------
+    truth : IceState
+        NumPy leaves ``(y, x)``.
+    grid : Grid
+    side : int
+        [cells]
+
+    Returns
+    -------
+    dict of lists of pairs of int
+        By variable, first row and first column of the boxes of `sea_boxes` that ice covers and in
+        which the variable varies by more than `LEAST`.
+    """
+    told = {variable: [] for variable in FIELDS}
+    for row, column in sea_boxes(grid, side):
+        box = (slice(row, row + side), slice(column, column + side))
+        if not np.all(truth.concentration[box] > ICE_EDGE):
+            continue
+        for variable, names in FIELDS.items():
+            if all(np.std(getattr(truth, name)[box]) > LEAST[name] for name in names):
+                told[variable].append((row, column))
+    return told
 
 
 def box_spectra(states, grid, boxes, side):
@@ -272,31 +290,29 @@ def box_spectra(states, grid, boxes, side):
     states : IceState
         NumPy leaves ``(..., y, x)``.
     grid : Grid
-    boxes : sequence of pairs of int
+    boxes : dict of sequences of pairs of int
         From `ice_boxes`.
     side : int
         [cells]
 
     Returns
     -------
-    dict of (box, ..., ring) arrays
-        By variable; of drift the sum of both components.
+    dict of lists of (..., ring) arrays
+        By variable, one a box; of drift the sum of both components.
     """
-    told = {}
-    for variable, names in FIELDS.items():
-        told[variable] = np.stack(
-            [
-                sum(
-                    power_spectrum(
-                        getattr(states, name)[..., row : row + side, column : column + side],
-                        spacing=grid.spacing,
-                    ).power
-                    for name in names
-                )
-                for row, column in boxes
-            ]
-        )
-    return told
+    return {
+        variable: [
+            sum(
+                power_spectrum(
+                    getattr(states, name)[..., row : row + side, column : column + side],
+                    spacing=grid.spacing,
+                ).power
+                for name in names
+            )
+            for row, column in boxes[variable]
+        ]
+        for variable, names in FIELDS.items()
+    }
 
 
 def bands(side):

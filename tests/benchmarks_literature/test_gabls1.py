@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from floecast.atmosphere.gabls1 import calibrate, gabls1_layer, run_gabls1
+from floecast.atmosphere.gabls1 import TOP, calibrate, gabls1_layer, run_gabls1
+from floecast.atmosphere.levels import Levels
 from floecast.atmosphere.turbulence import Closure
 
 run = eqx.filter_jit(run_gabls1)
@@ -20,12 +21,22 @@ def default():
     return run(gabls1_layer())
 
 
-def test_within_the_spread_of_large_eddies(default):
-    speed, height = default.jet()
-    assert 0.25 <= default.friction_velocity <= 0.28
-    assert -0.013 <= default.heat_flux <= -0.010
+def check_spread(found):
+    """Within what large eddies of different resolution and subgrid closure give."""
+    speed, height = found.jet()
+    assert 0.25 <= found.friction_velocity <= 0.28
+    assert -0.013 <= found.heat_flux <= -0.010
     assert 9.3 <= speed <= 9.7 and 155 <= height <= 190
-    assert 33 <= default.surface_angle <= 36
+    assert 33 <= found.surface_angle <= 36
+
+
+def test_within_the_spread_of_large_eddies(default):
+    check_spread(default)
+
+
+@pytest.mark.parametrize("levels", [Levels.uniform(128, TOP), Levels.stretched(64, TOP, 2.0)])
+def test_finer_levels(levels):
+    check_spread(run(gabls1_layer(levels=levels), 60.0))
 
 
 def test_profiles_near_those_of_large_eddies(default, data_folder):
@@ -43,9 +54,9 @@ def test_profiles_near_those_of_large_eddies(default, data_folder):
 @pytest.mark.parametrize(
     "closure, ustar, heat_flux, jet",
     [
-        (Closure(shear=0.0), 0.297, -0.0150, 9.59),
-        (Closure(shear=0.15), 0.263, -0.0110, 9.77),
-        (Closure(shear=0.15, pairing="mixing_least"), 0.254, -0.0105, 9.74),
+        (Closure(transport=0.4, shear=0.0), 0.297, -0.0150, 9.59),
+        (Closure(transport=0.4, shear=0.15), 0.263, -0.0110, 9.77),
+        (Closure(transport=0.4, shear=0.15, pairing="mixing_least"), 0.254, -0.0105, 9.74),
         (Closure.cheng(pairing="mixing_least"), 0.284, -0.0108, 9.85),
     ],
 )
@@ -59,9 +70,10 @@ def test_agrees_with_another_implementation(closure, ustar, heat_flux, jet):
 
 @pytest.mark.parametrize("dt", [60.0, 180.0, 600.0])
 def test_time_step(default, dt):
-    """Steps of 10 to 600 s: heat flux within 8 %."""
-    found = float(run(gabls1_layer(), dt).heat_flux)
-    assert found == pytest.approx(float(default.heat_flux), rel=0.08)
+    """Steps of 10 to 600 s: heat flux within 8 %, all within the spread of large eddies."""
+    found = run(gabls1_layer(), dt)
+    assert float(found.heat_flux) == pytest.approx(float(default.heat_flux), rel=0.08)
+    check_spread(found)
 
 
 def test_derivatives_through_nine_hours():

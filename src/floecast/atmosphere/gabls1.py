@@ -144,9 +144,9 @@ def gabls1_layer(closure=None, cells=64, **options):
     ----------
     closure : Closure, optional
     cells : int
-        Up to 400 m.
+        Of one thickness, up to 400 m.
     **options
-        Of `BoundaryLayer`.
+        Of `BoundaryLayer`, `levels` among them.
 
     Returns
     -------
@@ -159,13 +159,14 @@ def gabls1_layer(closure=None, cells=64, **options):
         gustiness=1e-3,
         moist=False,
     )
-    options = {"relaxation_above": np.inf, "moist": False, "pressure": PRESSURE} | options
-    return BoundaryLayer(
-        surface_layer,
-        levels=Levels.uniform(cells, TOP),
-        closure=Closure() if closure is None else closure,
-        **options,
-    )
+    case = {
+        "levels": Levels.uniform(cells, TOP),
+        "relaxation_above": np.inf,
+        "moist": False,
+        "pressure": PRESSURE,
+    }
+    closure = Closure() if closure is None else closure
+    return BoundaryLayer(surface_layer, closure=closure, **case | options)
 
 
 def run_gabls1(layer, dt=10.0):

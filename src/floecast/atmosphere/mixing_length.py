@@ -32,7 +32,7 @@ def shear_length(energy, shear_squared, stratification, weight):
 
     References
     ----------
-    Rodier et al. (2017), doi:10.1175/MWR-D-16-0158.1.
+    Rodier et al. (2017), doi:10.1007/s10546-017-0272-3.
     """
     shear_squared = shear_squared + _TINY
     stable = 2.0 * larger(stratification, _TINY)

@@ -25,9 +25,9 @@ class StageSection(Section):
 STAGES = (
     StageSection(name="deterministic", updates=800, learning_rate=2e-3, members=1, batch=4),
     StageSection(name="ensemble", updates=600, learning_rate=4e-4, batch=4),
-    StageSection(name="rollout", updates=100, learning_rate=2e-4, steps=4, batch=4),
+    StageSection(name="rollout", updates=150, learning_rate=2e-4, steps=2, batch=4),
 )
-"""What is done where nothing else is said: about 12 minutes on two cores for `arctic100`."""
+"""What is done where nothing else is said."""
 
 
 class TrainConfig(Section):

@@ -151,9 +151,9 @@ def errors_along(emulator, piece, key, members):
 
     Returns
     -------
-    dict of (step, 3) arrays
+    dict of (step, 4) arrays
         By field: mean square error of the ensemble mean, mean variance of the members, mean square
-        error of persistence.
+        error of persistence, loss as in `losses.score`.
     """
     start, advance, steps = chain(emulator, piece, key, members)
     still = jax.tree.map(lambda leaf: leaf[:1], start)
@@ -162,7 +162,8 @@ def errors_along(emulator, piece, key, members):
         states = advance(states, number)
         truth = jax.tree.map(lambda leaf: jnp.asarray(leaf)[number + 1], piece.state)
         told, kept = (errors(one, truth, emulator.grid) for one in (states, still))
-        return states, {name: jnp.append(told[name], kept[name][0]) for name in told}
+        loss = score(states, truth, emulator.grid, emulator.scaling.change)
+        return states, {name: jnp.stack([*told[name], kept[name][0], loss[name]]) for name in told}
 
     return jax.lax.scan(body, start, jnp.arange(steps))[1]
 
@@ -283,9 +284,9 @@ def validate(emulator, archive, *, steps, pieces, members, seed):
 
     Returns
     -------
-    dict of (step, 3) arrays
+    dict of (step, 4) arrays
         By field, for each lead: error of the ensemble mean over that of persistence, spread over
-        error, and error [unit of the field]. Squares are averaged over the forecasts first.
+        error, error [unit of the field], and loss. Squares are averaged over the forecasts first.
     """
     begins = archive.beginnings(steps, emulator.dt)
     chosen = begins[np.unique(np.linspace(0, len(begins) - 1, pieces).round().astype(int))]
@@ -294,6 +295,7 @@ def validate(emulator, archive, *, steps, pieces, members, seed):
     squares = _errors(emulator, given, keys, members)
     told = {}
     for name, square in squares.items():
-        error, spread, kept = np.moveaxis(np.sqrt(np.mean(np.asarray(square, float), 0)), -1, 0)
-        told[name] = np.stack([error / kept, spread / error, error], axis=-1)
+        mean = np.mean(np.asarray(square, float), axis=0)
+        error, spread, kept = np.sqrt(mean[:, :3]).T
+        told[name] = np.stack([error / kept, spread / error, error, mean[:, 3]], axis=-1)
     return told

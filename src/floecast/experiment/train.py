@@ -151,7 +151,7 @@ class _Training:
         file.unlink()
 
     def _look(self, emulator, learner, best, stage, metrics):
-        """Best score, weights that had it, and looks since."""
+        """Least loss of the validation, weights that had it, and looks since."""
         members = 1 if stage.members == 1 else _LOOK["members"]
         skill = validate(
             eqx.tree_at(_network, emulator, learner.average),
@@ -159,7 +159,7 @@ class _Training:
             **_LOOK | {"members": members},
             seed=self.config.seed,
         )
-        score = float(np.mean([skill[name][:, 0] for name in STATE]))
+        score = float(np.mean([skill[name][:, 3] for name in STATE]))
         told = {name: np.round(skill[name][:, 0], 4).tolist() for name in STATE}
         metrics.add(int(learner.update), error_over_persistence=told, score=round(score, 5))
         if score < float(best[0]):
@@ -181,12 +181,9 @@ class _Training:
         emulator = Emulator.load(self.folder.file(f"{last}.npz"), self.grid)
         steps = 240 // self.config.step_hours
         skill = validate(emulator, self.validation, steps=steps, **_EXAM, seed=self.config.seed)
-        training = self.config.model_dump(mode="json")
-        for name in ("dataset", "start_from"):  # the name tells; where it lay does not
-            training[name] = training[name] and Path(training[name]).name
         card = {
-            "training": training,
-            "data": self.source,
+            "training": _without_places(self.config.model_dump(mode="json")),
+            "data": _without_places(self.source),
             "parameters": int(sum(leaf.size for leaf in jax.tree.leaves(emulator.network))),
             "machine": self.folder.manifest["machine"],
             "devices": [str(device) for device in jax.devices()],
@@ -210,6 +207,15 @@ class _Training:
 
 def _network(emulator):
     return emulator.network
+
+
+def _without_places(tree):
+    """The same settings with the names of files and folders, but not where they lay."""
+    if isinstance(tree, dict):
+        return {key: _without_places(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_without_places(value) for value in tree]
+    return Path(tree).name if isinstance(tree, str) else tree
 
 
 def _rounded(skill, column):

@@ -66,7 +66,7 @@ _HOME = {
     "train_config": "train_config",
 }
 
-__all__ = ["__version__", "forecast", *_HOME]
+__all__ = ["__version__", "forecast", "testbeds", *_HOME]
 
 
 def __getattr__(name):
@@ -74,6 +74,8 @@ def __getattr__(name):
         value = getattr(import_module(f"floecast.{_HOME[name]}"), name)
     elif name == "forecast":
         value = import_module("floecast.forecast")  # the package is callable, see there
+    elif name == "testbeds":
+        value = import_module("floecast.testbeds")
     elif name == "__version__":
         from importlib.metadata import version
 

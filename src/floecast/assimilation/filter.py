@@ -113,7 +113,7 @@ class AbstractTransformFilter(AbstractFilter):
     rotation: eqx.AbstractVar[bool]
 
     @abc.abstractmethod
-    def weights(self, departures, members, key):
+    def weights(self, departures, good, key):
         """Weights w ``(member,)`` of the mean and W ``(member, member)`` of the anomalies.
 
         Member k of the analysis is the mean plus the anomalies times ``w + W[:, k]``.
@@ -122,8 +122,7 @@ class AbstractTransformFilter(AbstractFilter):
         ----------
         departures : Departures
             With anomalies after the prior inflation, those of bad members 0.
-        members : int array
-            Number of good members.
+        good : (member,) bool array
         key : key or None
         """
 
@@ -158,7 +157,7 @@ class AbstractTransformFilter(AbstractFilter):
         root = jnp.sqrt(self.inflation.prior)
         draw, turn = (None, None) if key is None else jax.random.split(key)
         seen = seen._replace(anomalies=root * seen.anomalies)
-        shift, transform = self.weights(seen, jnp.sum(good), draw)
+        shift, transform = self.weights(seen, good, draw)
         rotation = random_rotation(turn, good) if self.rotation else None
 
         def moved(leaf):
@@ -198,7 +197,7 @@ class SpectralWeights(NamedTuple):
             Square of the norm of the anomalies' weights without observations: N - 1.
         """
         gain = 1 / (precision + self.values)
-        root = (self.vectors * jnp.sqrt(scale * gain)) @ self.vectors.T
+        root = (self.vectors * jnp.sqrt(scale * gain)[None]) @ self.vectors.T
         return self.vectors @ (gain * self.pull), root
 
 

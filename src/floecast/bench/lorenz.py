@@ -3,6 +3,7 @@
 A cycle of a method is compiled once, run over all cycles in one scan and over all seeds at once.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -137,8 +138,6 @@ def smoothing(case, lag, **settings):
 
 def milliseconds_per_cycle(case, cycle, members, repeats=3):
     """Wall time of a cycle of one run, without truth and compilation [ms]."""
-    import time
-
     key = named_key(0, "twin")
     truth, values = eqx.filter_jit(case.truth)(key)
     obs = case.observations()

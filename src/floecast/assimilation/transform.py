@@ -27,8 +27,8 @@ class EnKF(AbstractTransformFilter):
 
     Notes
     -----
-    The perturbations have mean 0 over the members, and are scaled so that their variance is that
-    of the error although the mean is taken out.
+    The mean over the members is taken out of the perturbations; their sample covariance, over
+    N - 1, is that of the error on average, and the covariance of the analysis the right one.
 
     References
     ----------
@@ -52,7 +52,6 @@ class EnKF(AbstractTransformFilter):
         noise = jax.random.normal(key, anomalies.shape, anomalies.dtype)
         noise = jnp.where(departures.used[:, None] & good[None], noise, 0.0)
         noise = noise - jnp.where(good[None], jnp.sum(noise, axis=1, keepdims=True) / members, 0.0)
-        noise = noise * jnp.sqrt(members / (members - 1))
         gain = _gain(anomalies, members)
         return gain @ departures.innovation, jnp.eye(len(gain)) + gain @ (noise - anomalies)
 

@@ -73,7 +73,7 @@ def smoothers():
             case(12, 1100, 100),
             25,
             1,
-            {"inflation": Inflation(posterior=1.2), "rotation": True},
+            {"inflation": Inflation(posterior=1.2), "rotation": True, "bundle": True},
         ),
     }
 

@@ -47,8 +47,16 @@ _HOME = {
     "sample_concentration": "observation.sampling",
     "sample_thickness": "observation.sampling",
     "LETKF": "assimilation.kalman",
+    "EnKF": "assimilation.transform",
+    "DEnKF": "assimilation.transform",
+    "EnKFN": "assimilation.transform",
+    "GETKF": "assimilation.getkf",
+    "EigenRoot": "assimilation.modulation",
+    "SeparableRoot": "assimilation.modulation",
+    "IEnKS": "assimilation.smoother",
     "GaspariCohn": "assimilation.localisation",
     "Inflation": "assimilation.inflation",
+    "AdaptiveInflation": "assimilation.inflation",
     "initial_ensemble": "assimilation.initial",
     "Analysis": "assimilation.analysis",
     "Forecast": "forecast.ensemble",
@@ -66,7 +74,7 @@ _HOME = {
     "train_config": "train_config",
 }
 
-__all__ = ["__version__", "forecast", *_HOME]
+__all__ = ["__version__", "forecast", "testbeds", *_HOME]
 
 
 def __getattr__(name):
@@ -74,6 +82,8 @@ def __getattr__(name):
         value = getattr(import_module(f"floecast.{_HOME[name]}"), name)
     elif name == "forecast":
         value = import_module("floecast.forecast")  # the package is callable, see there
+    elif name == "testbeds":
+        value = import_module("floecast.testbeds")
     elif name == "__version__":
         from importlib.metadata import version
 

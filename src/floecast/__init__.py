@@ -23,6 +23,7 @@ _HOME = {
     "Aloft": "atmosphere.forcing",
     "BoundaryLayer": "atmosphere.boundary_layer",
     "SurfaceLayer": "atmosphere.surface_layer",
+    "SnowRoughness": "atmosphere.snow_roughness",
     "Surface": "atmosphere.surface",
     "Levels": "atmosphere.levels",
     "Simulator": "simulator.model",

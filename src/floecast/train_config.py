@@ -23,9 +23,9 @@ class StageSection(Section):
 
 
 STAGES = (
-    StageSection(name="deterministic", updates=800, learning_rate=2e-3, members=1, batch=4),
-    StageSection(name="ensemble", updates=600, learning_rate=4e-4, batch=4),
-    StageSection(name="rollout", updates=150, learning_rate=2e-4, steps=2, batch=4),
+    StageSection(name="deterministic", updates=500, learning_rate=3e-3, members=1),
+    StageSection(name="ensemble", updates=500, learning_rate=1.5e-3),
+    StageSection(name="rollout", updates=60, learning_rate=5e-4, steps=4),
 )
 """What is done where nothing else is said."""
 

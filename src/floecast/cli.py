@@ -321,7 +321,8 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="simulator, winton, mevp_box, cyclone, bulk, gabls1, column or emulator."
+            help="simulator, winton, mevp_box, cyclone, bulk, gabls1, column, emulator, lorenz96 "
+            "or lorenz63."
         ),
     ],
     spacing_km: Annotated[

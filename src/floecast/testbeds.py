@@ -221,4 +221,4 @@ def initial_ensemble(key, mean, std, members=None):
     """
     mean = jnp.asarray(mean, float)
     shape = mean.shape if members is None else (members, *mean.shape)
-    return mean + std * jax.random.normal(key, shape, mean.dtype)
+    return jnp.broadcast_to(mean, shape) + std * jax.random.normal(key, shape, mean.dtype)

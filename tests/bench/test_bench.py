@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 
 from floecast import cli
-from floecast.bench import NAMES, bench, column, cyclone, machine, module_of, simulator, table
+from floecast.bench import (
+    NAMES,
+    bench,
+    column,
+    cyclone,
+    lorenz63,
+    lorenz96,
+    machine,
+    module_of,
+    simulator,
+    table,
+)
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 
@@ -49,6 +60,8 @@ FIGURES = {
             "failure_lines",
         )
     },
+    "lorenz96": set(lorenz96.REFERENCE),
+    "lorenz63": set(lorenz63.REFERENCE),
     "bulk": {f"{scheme}_max_relative_error" for scheme in ("lg15", "lu12", "an05")},
     "emulator": {
         f"{variable}_{figure}"

@@ -4,6 +4,7 @@ import dataclasses
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,8 +14,9 @@ from floecast.core.errors import InputError
 from floecast.core.state import IceState
 from floecast.emulator.archive import Archive
 from floecast.emulator.features import fit_scaling
+from floecast.emulator.losses import score
 from floecast.emulator.model import Emulator
-from floecast.emulator.training import Stage, learn, validate
+from floecast.emulator.training import Stage, _advanced, chain, gradient_along, learn, validate
 
 from .conftest import fields
 
@@ -89,6 +91,44 @@ def test_batch_in_parts_gives_the_gradient_of_the_whole(archive, untrained):
     parts, _ = last(untrained, archive, dataclasses.replace(stage, accumulate=2), seed=0)
     moved = np.abs(weights_of(whole) - weights_of(Start(untrained))).max()
     assert np.abs(weights_of(whole) - weights_of(parts)).max() < 1e-5 * moved
+
+
+def test_gradient_along_a_chain_is_that_of_its_unrolled_steps(archive, untrained):
+    with jax.enable_x64(True):
+        emulator, pieces = jax.tree.map(
+            lambda leaf: leaf.astype(float) if np.asarray(leaf).dtype == np.float32 else leaf,
+            (untrained, archive.pieces(np.array([3, 11]), 3, DT)),
+        )
+        learner, _ = last(emulator, archive, ENSEMBLE, seed=0)
+        emulator = eqx.tree_at(lambda one: one.network, emulator, learner.network)
+        key = jax.random.key(2)
+
+        def loss(network):
+            model = eqx.tree_at(lambda one: one.network, emulator, network)
+
+            def piece(given, number):
+                start, advance, steps = chain(model, given, key, 2)
+
+                def step(states, at):
+                    # The keys of all pieces of a batch come from one.
+                    keys = jax.random.split(jax.random.fold_in(key, at), 2)[number]
+                    forcing = jax.tree.map(
+                        lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, at, 2), given.forcing
+                    )
+                    states = _advanced(model, states, forcing, keys)
+                    truth = jax.tree.map(lambda leaf: leaf[at + 1], given.state)
+                    return states, score(states, truth, model.grid, model.scaling.change)
+
+                return jax.lax.scan(step, start, jnp.arange(steps))[1]
+
+            told = jax.vmap(piece)(jax.tree.map(jnp.asarray, pieces), jnp.arange(2))
+            return sum(jnp.mean(one) for one in told.values())
+
+        value, true = eqx.filter_jit(eqx.filter_value_and_grad(loss))(emulator.network)
+        losses, gradient = gradient_along(emulator, pieces, key, 2)
+        assert float(sum(losses.values())) == pytest.approx(float(value), rel=1e-12)
+        for one, other in zip(jax.tree.leaves(gradient), jax.tree.leaves(true), strict=True):
+            assert jnp.abs(one - other).max() <= 1e-10 * jnp.abs(other).max()
 
 
 class Start:

@@ -1,37 +1,26 @@
 """Ensemble Kalman filter in local ensemble space (LETKF)."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
 
-from floecast.core.ensemble import healthy
 from floecast.core.errors import InputError
 from floecast.observation.observations import KINDS
 from floecast.observation.operators import observe
 
-from .analysis import Analysis, Status
 from .bounds import AbstractControl, IceControl
-from .inflation import Inflation, relax_to_prior_spread
+from .filter import AbstractFilter, departures, inflation_of, need_key, random_rotation, split
+from .inflation import Inflation
 from .localisation import GaspariCohn, everywhere
 
 CHUNK = 256
 """Columns analysed at a time: bounds memory to some 100 MB at 300 local observations."""
 
 
-class _Whitened(NamedTuple):
-    """Innovations and anomalies over the error, and the kind of each observation."""
-
-    innovation: Float[Array, " p"]
-    anomalies: Float[Array, "p member"]
-    kind: Int[Array, " p"] | None
-
-
-class LETKF(eqx.Module):
+class LETKF(AbstractFilter):
     """Local ensemble transform Kalman filter with localisation of the observation error.
 
     Parameters
@@ -40,7 +29,8 @@ class LETKF(eqx.Module):
         ``operator(state, observations) -> (p,)``: what would be observed of one member; by
         default `observe` of an `IceState`.
     localisation : GaspariCohn, optional
-        Without it every observation acts on the whole state: the plain transform filter.
+        Without it every observation acts on the whole state, which is then one column: this is
+        the ensemble transform Kalman filter (ETKF) with the symmetric root.
     inflation : Inflation or float
         A number is the prior inflation.
     control : AbstractControl
@@ -52,6 +42,9 @@ class LETKF(eqx.Module):
         Fields of the state that observations of each kind may change, a kind that is not named
         none. What is left out are covariances that the ensemble is too small to know. Without it
         every observation changes every field.
+    rotation : bool
+        Whether the anomalies are rotated at random after the analysis, see `random_rotation`.
+        This changes all members in all columns, but no mean or covariance of control variables.
 
     Raises
     ------
@@ -82,7 +75,7 @@ class LETKF(eqx.Module):
     localisation: GaspariCohn | None = None
     inflation: Inflation = eqx.field(
         default=Inflation(),
-        converter=lambda given: given if isinstance(given, Inflation) else Inflation(given),
+        converter=inflation_of,
     )
     control: AbstractControl = IceControl()
     shared_error: float = 0.0
@@ -91,6 +84,7 @@ class LETKF(eqx.Module):
         default=(),
         converter=lambda named: tuple((kind, tuple(names)) for kind, names in dict(named).items()),
     )
+    rotation: bool = False
 
     def __check_init__(self):
         unknown = [kind for kind, _ in self.updates if kind not in KINDS]
@@ -121,7 +115,7 @@ class LETKF(eqx.Module):
             return self.localisation.neighbours(observations)
         return everywhere(observations)
 
-    def analyse(self, ensemble, observations, neighbours=None):
+    def analyse(self, ensemble, observations, neighbours=None, *, key=None):
         """Ensemble given the observations.
 
         Parameters
@@ -133,6 +127,8 @@ class LETKF(eqx.Module):
             with ``kind`` if half-widths or `updates` are given for kinds.
         neighbours : Neighbours, optional
             From `neighbours`. With it the whole analysis can be compiled and mapped.
+        key : key, optional
+            For the rotation.
 
         Returns
         -------
@@ -143,8 +139,10 @@ class LETKF(eqx.Module):
         Raises
         ------
         InputError
-            If the leaves do not have the columns of the localisation.
+            If the leaves do not have the columns of the localisation, or there is no key where
+            one is needed.
         """
+        need_key(self, key)
         columns = () if self.localisation is None else self.localisation.columns
         for leaf in jax.tree.leaves(ensemble):
             if leaf.shape[1 : 1 + len(columns)] != columns:
@@ -155,39 +153,31 @@ class LETKF(eqx.Module):
         if neighbours is None:
             neighbours = self.neighbours(observations)
         # Waiting keeps two analyses from running at once, see `_over_columns`.
-        return jax.block_until_ready(self._analyse(ensemble, observations, neighbours))
+        return jax.block_until_ready(self._analyse(ensemble, observations, (neighbours, key)))
 
-    @eqx.filter_jit
-    def _analyse(self, ensemble, observations, neighbours):
-        good = healthy(ensemble)
-        enough = jnp.sum(good) > 1
-        observed = jax.vmap(self.operator, in_axes=(0, None))
-        # Zeros stand in for members that are left out, so that nothing infinite is multiplied.
-        members = jax.tree.map(lambda leaf: jnp.where(_along(good, leaf), leaf, 0), ensemble)
-        before = observed(members, observations)
-        some = neighbours.column.shape[0] > 0
-        if some:
-            whitened = self._whiten(before, good, observations)
-            control = self._update(self.control.to_control(members), whitened, neighbours, good)
-            members = self._touched(self.control.to_state(control), members, neighbours, enough)
-        after = observed(members, observations)
-        return Analysis(
-            ensemble=jax.tree.map(
-                lambda new, old: jnp.where(_along(good, new), new, old), members, ensemble
-            ),
-            background=ensemble,
-            observations=observations,
-            equivalents=jnp.where(good[:, None], after, jnp.nan),
-            background_equivalents=jnp.where(good[:, None], before, jnp.nan),
-            member_status=jnp.where(good, Status.GOOD, Status.MEMBER_NOT_FINITE),
-            status=jnp.where(
-                enough, Status.GOOD if some else Status.NO_OBSERVATIONS, Status.TOO_FEW_MEMBERS
-            ),
-        )
+    def _update(self, members, equivalents, good, observations, context):
+        neighbours, key = context
+        if neighbours.column.shape[0] == 0:
+            return members, False
+        kind = jnp.asarray(observations.kind) if self.updates else None
+        seen = departures(equivalents, good, observations, kind)
+        control = self._columns(self.control.to_control(members), seen, neighbours, good)
+        members = self._touched(self.control.to_state(control), members, neighbours)
+        return (self._rotated(members, good, key) if self.rotation else members), True
 
-    def _touched(self, new, old, neighbours, enough):
+    def _rotated(self, members, good, key):
+        """Members after one rotation for all columns, so that they stay in step."""
+        turn = random_rotation(key, good)
+
+        def rotated(leaf):
+            mean, anomalies = split(leaf.reshape(leaf.shape[0], -1), good)
+            return (mean[None] + turn @ anomalies).reshape(leaf.shape).astype(leaf.dtype)
+
+        return self.control.to_state(jax.tree.map(rotated, self.control.to_control(members)))
+
+    def _touched(self, new, old, neighbours):
         """New states in columns in reach of an observation, the old ones elsewhere."""
-        touched = jnp.zeros(self._count(), bool).at[neighbours.column].set(True) & enough
+        touched = jnp.zeros(self._count(), bool).at[neighbours.column].set(True)
 
         def chosen(new, old):
             rows = old.reshape(old.shape[0], self._count(), -1)
@@ -200,18 +190,7 @@ class LETKF(eqx.Module):
         """Number of columns; the whole state is one where there is no localisation."""
         return 1 if self.localisation is None else self.localisation.active.size
 
-    def _whiten(self, equivalents, good, observations):
-        used = (jnp.asarray(observations.flag) == 0) & jnp.all(jnp.isfinite(equivalents), axis=0)
-        error = jnp.where(used, observations.error_std, 1.0)
-        mean, anomalies = _split(jnp.where(used[None], equivalents, 0.0), good)
-        innovation = jnp.where(used, observations.value, 0.0) - mean
-        return _Whitened(
-            innovation / error,
-            anomalies.T / error[:, None],
-            jnp.asarray(observations.kind) if self.updates else None,
-        )
-
-    def _update(self, control, whitened, neighbours, good):
+    def _columns(self, control, whitened, neighbours, good):
         """Control variables after the analysis of all columns in reach of an observation."""
         leaves, structure = jax.tree.flatten(control)
         rows = [leaf.reshape(leaf.shape[0], self._count(), -1) for leaf in leaves]
@@ -225,9 +204,9 @@ class LETKF(eqx.Module):
             groups = group[:, None] == 1 + jnp.arange(neighbours.groups)[None]
             weights = self._weights(whitened, index, tapers, groups, jnp.sum(good))
             moved = {}
-            for (_, numbers), shift, transform in zip(blocks, *weights, strict=True):
+            for (_, numbers), *parts in zip(blocks, *weights, strict=True):
                 for i in numbers:
-                    moved[i] = self._moved(rows[i][:, where], shift, transform, good)
+                    moved[i] = self._moved(rows[i][:, where], *parts, good)
             return moved
 
         moved = _over_columns(column, neighbours)
@@ -258,25 +237,27 @@ class LETKF(eqx.Module):
         chosen = jnp.any(whitened.kind[:, None] == jnp.array(kinds)[None], axis=-1)
         return chosen.astype(whitened.innovation.dtype)
 
-    def _moved(self, members, shift, transform, good):
+    def _moved(self, members, shift, transform, strength, good):
         """Members of one column after the analysis."""
-        mean, anomalies = _split(members, good)
-        new = transform.T @ anomalies
-        if self.inflation.relaxation:
-            new = relax_to_prior_spread(new, anomalies, self.inflation.relaxation)
+        mean, anomalies = split(members, good)
+        new = self.inflation.restore(transform.T @ anomalies, anomalies, strength)
         return (mean + shift @ anomalies)[None] + new
 
     def _weights(self, whitened, index, tapers, groups, members):
-        """Weights w of the mean and W of the anomalies in one column, for each block."""
+        """Weights w of the mean and W of the anomalies in one column, and the greatest taper.
+
+        Each with the blocks first.
+        """
         matrices, pulls = jax.vmap(self._normal_equations, in_axes=(None, None, 0, None))(
             whitened, index, tapers, groups
         )
-        prior = 1 + (self.inflation.prior - 1) * jnp.max(tapers, axis=1)
+        strength = jnp.max(tapers, axis=1)
+        prior = 1 + (self.inflation.prior - 1) * strength
         values, vectors = jnp.linalg.eigh(matrices)
         gain = 1 / ((members - 1) / prior[:, None] + jnp.maximum(values, 0.0))
         shift = jnp.einsum("bij,bj,bkj,bk->bi", vectors, gain, vectors, pulls)
         root = jnp.sqrt((members - 1) * gain)
-        return shift, jnp.einsum("bij,bj,bkj->bik", vectors, root, vectors)
+        return shift, jnp.einsum("bij,bj,bkj->bik", vectors, root, vectors), strength
 
     def _normal_equations(self, whitened, index, taper, groups):
         """Y'Y and Y'd of the local observations, with the shared errors taken out."""
@@ -311,15 +292,3 @@ def _over_columns(function, neighbours):
 
     found = jax.lax.map(chunk, jnp.asarray(filled.reshape(chunks, size)))
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], found)
-
-
-def _along(good, leaf):
-    """Flags of members with the axes of a leaf."""
-    return good.reshape(-1, *(1,) * (leaf.ndim - 1))
-
-
-def _split(members, good):
-    """Mean and anomalies over good members; the anomalies of the others are 0."""
-    flags = _along(good, members)
-    mean = jnp.sum(jnp.where(flags, members, 0.0), axis=0) / jnp.maximum(jnp.sum(good), 1)
-    return mean, jnp.where(flags, members - mean[None], 0.0)

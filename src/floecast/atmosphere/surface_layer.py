@@ -1,7 +1,6 @@
 """Exchange of air with a mosaic of ice and water by similarity, with the drag of floe edges."""
 
 import abc
-import math
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -20,6 +19,7 @@ from .air import (
 )
 from .ice_drag import FORM_COEFFICIENT, FORM_EXPONENT, form_drag_per_ice, form_heat_transfer
 from .similarity import AbstractSimilarity, Gryanik, roughness_ratios, solve_stability, stretches
+from .snow_roughness import SnowRoughness
 from .surface import AbstractSurfaceLayer, Conductance, Exchange
 
 
@@ -112,6 +112,9 @@ class SurfaceLayer(AbstractSurfaceLayer):
         Added to the relative wind in squares [m/s].
     moist : bool
         Whether humidity counts in the stability.
+    snow_roughness : SnowRoughness, optional
+        Lengths over ice that depend on the wind, in place of that of the `Surface` and the
+        `heat_ratio`, which then holds for the edges of floes only.
 
     Notes
     -----
@@ -124,7 +127,8 @@ class SurfaceLayer(AbstractSurfaceLayer):
     So the edges follow the same similarity, whichever is chosen, and no second formula of
     stability, whose ends differ, joins in. The conductance of the ice holds ``C_f / A``, which is
     finite where there is no ice; edges exchange heat as they take momentum, `form_heat_transfer`.
-    Wind enters as ``sqrt(|u - u_s|^2 + gustiness^2)``. Vapour is exchanged as heat is.
+    Wind enters as ``sqrt(|u - u_s|^2 + gustiness^2)``. Vapour is exchanged as heat is, but over ice
+    with a `snow_roughness`, which has a length of its own for it.
 
     References
     ----------
@@ -139,6 +143,7 @@ class SurfaceLayer(AbstractSurfaceLayer):
     form_exponent: Float[Array, ""] = eqx.field(converter=parameter, default=FORM_EXPONENT)
     gustiness: Float[Array, ""] = eqx.field(converter=parameter, default=0.2)
     moist: bool = eqx.field(static=True, default=True)
+    snow_roughness: SnowRoughness | None = None
 
     def exchange(self, height, wind_u, wind_v, potential_temperature, humidity, surface, pressure):
         """See `AbstractSurfaceLayer.exchange`."""
@@ -154,8 +159,8 @@ class SurfaceLayer(AbstractSurfaceLayer):
             return ice, both.wind[1] * transfer[1]
 
         momentum = conductances(*both.momentum(), edges)
-        heat = conductances(*both.heat(), edges_heat)
-        return Exchange(*(Conductance(m, h, h) for m, h in zip(momentum, heat, strict=True)))
+        scalars = [conductances(*one, edges_heat) for one in both.scalars()]
+        return Exchange(*(Conductance(*each) for each in zip(momentum, *scalars, strict=True)))
 
     def profile(
         self, height, level, wind_u, wind_v, potential_temperature, humidity, surface, pressure
@@ -164,7 +169,7 @@ class SurfaceLayer(AbstractSurfaceLayer):
         air = _along_pairs(wind_u, wind_v, potential_temperature, humidity)
         below = _Below.under(surface, pressure)
         both = self._both(level, air, below, surface.ice_roughness)
-        momentum, heat = both.scales(height / level)
+        momentum, heat, vapour = both.scales(height / level)
 
         def mean(above, below, scale):
             here = below + scale * (above - below)
@@ -174,7 +179,7 @@ class SurfaceLayer(AbstractSurfaceLayer):
             mean(air[0], below.u, momentum),
             mean(air[1], below.v, momentum),
             mean(air[2], below.temperature, heat) - LAPSE * height,
-            mean(air[3], below.humidity, heat),
+            mean(air[3], below.humidity, vapour),
         )
 
     def _both(self, height, air, below, ice_roughness):
@@ -184,9 +189,14 @@ class SurfaceLayer(AbstractSurfaceLayer):
         vapour = (humidity, below.humidity) if self.moist else (0.0, 0.0)
         number = bulk_richardson(height, wind, theta, vapour[0], below.temperature, vapour[1])
         water = self.water_roughness.lengths(wind[1], height, below.temperature[1])
-        ice = ice_roughness, self.heat_ratio * ice_roughness
+        if self.snow_roughness is None:
+            ice = ice_roughness, self.heat_ratio * ice_roughness
+        else:
+            like = wind[0], jnp.broadcast_to(theta[0], wind[0].shape), number[0]
+            ice = self.snow_roughness.lengths(height, *like, self.similarity)
+            water = *water, water[1]
         lengths = [jnp.stack(pair) for pair in zip(ice, water, strict=True)]
-        zeta = solve_stability(number, height, *lengths, self.similarity)
+        zeta = solve_stability(number, height, *lengths[:2], self.similarity)
         return _Both(wind, zeta, roughness_ratios(height, *lengths), self.similarity)
 
 
@@ -213,7 +223,7 @@ class _Below(eqx.Module):
 
 
 class _Both(eqx.Module):
-    """Air over ice and over water, along a first axis."""
+    """Air over ice and over water, along a first axis; two ratios or, with vapour's own, three."""
 
     wind: Float[Array, "two ..."]
     zeta: Float[Array, "two ..."]
@@ -223,19 +233,29 @@ class _Both(eqx.Module):
     def scales(self, part):
         """Differences to the surface at a part of the height over those at the height."""
         lower = [jnp.minimum(ratio / part, 1.0) for ratio in self.ratios]
-        found = stretches(self.zeta * part, *lower, self.similarity)
-        return [low / high for low, high in zip(found, self._stretched(), strict=True)]
+        found, above = self._stretched(self.zeta * part, lower), self._here()
+        return [low / high for low, high in zip(found, above, strict=True)]
 
     def momentum(self):
         """Transfer coefficient and what stability makes of the neutral one."""
-        momentum, _ = self._stretched()
+        momentum = self._here()[0]
         return (KARMAN / momentum) ** 2, (jnp.log(self.ratios[0]) / momentum) ** 2
 
-    def heat(self):
-        """As `momentum`, of heat."""
-        product = math.prod(self._stretched())
-        neutral = self.similarity.prandtl * math.prod(jnp.log(ratio) for ratio in self.ratios)
-        return KARMAN**2 / product, neutral / product
+    def scalars(self):
+        """As `momentum`, of heat and of vapour."""
+        momentum, *scalars = self._here()
+        found = []
+        for ratio, scalar in zip((self.ratios[1], self.ratios[-1]), scalars, strict=True):
+            neutral = self.similarity.prandtl * jnp.log(self.ratios[0]) * jnp.log(ratio)
+            found.append((KARMAN**2 / (momentum * scalar), neutral / (momentum * scalar)))
+        return found
 
-    def _stretched(self):
-        return stretches(self.zeta, *self.ratios, self.similarity)
+    def _here(self):
+        return self._stretched(self.zeta, self.ratios)
+
+    def _stretched(self, zeta, ratios):
+        """What the logarithms of neutral air become, for momentum, heat and vapour."""
+        momentum, heat = stretches(zeta, *ratios[:2], self.similarity)
+        if len(ratios) == 2:
+            return momentum, heat, heat
+        return momentum, heat, stretches(zeta, ratios[0], ratios[2], self.similarity)[1]

@@ -10,7 +10,18 @@ from importlib import import_module
 
 from floecast.core.errors import InputError
 
-NAMES = ("simulator", "winton", "mevp_box", "cyclone", "bulk", "gabls1", "column", "emulator")
+NAMES = (
+    "simulator",
+    "winton",
+    "mevp_box",
+    "cyclone",
+    "bulk",
+    "gabls1",
+    "column",
+    "emulator",
+    "lorenz96",
+    "lorenz63",
+)
 """The benches that exist."""
 
 

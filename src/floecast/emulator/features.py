@@ -128,7 +128,9 @@ def fit_scaling(archive, ocean, grid, dt, *, key, samples=200):
     count = len(chosen)
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    deviation = np.where(deviation > 1e-9, deviation, 1.0)  # of a channel that is constant
+    # A constant channel, such as the mask, stays as it is: 1 on sea and 0 on land tells the coast.
+    varies = deviation > 1e-6 * np.abs(mean)
+    mean, deviation = np.where(varies, mean, 0.0), np.where(varies, deviation, 1.0)
     change = {name: float(np.sqrt(square / count)) or 1.0 for name, square in changes.items()}
     return Scaling(
         jnp.asarray(mean),

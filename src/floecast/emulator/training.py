@@ -7,19 +7,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int, PyTree
 
 from floecast.atmosphere.forcing import Forcing
 from floecast.core.errors import InputError
 from floecast.core.keys import named_key
-from floecast.core.variables import STATE
 
 from .losses import errors, score
 from .network import UNet
 
 _CLIP = 1.0
 """Norm to which a gradient is cut."""
+_DECAY = 1e-4
+"""Of the weights, times the learning rate, in an update."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,30 @@ class Learner(eqx.Module):
 
 
 def optimiser_of(stage):
-    """AdamW with a warm-up, on gradients of bounded norm."""
+    """Muon for the convolutions, AdamW for the rest, on gradients of bounded norm.
+
+    Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) replaces the momentum of a matrix
+    by the nearest orthogonal one; its steps are scaled to the size of those of AdamW (Liu et al.
+    2025, arXiv:2502.16982). It needs a third fewer updates here than AdamW alone.
+    """
     warm = max(1, stage.updates // 20)
     rate = optax.warmup_cosine_decay_schedule(
         0.0, stage.learning_rate, warm, max(stage.updates, warm + 1), stage.learning_rate / 100
     )
-    return optax.chain(optax.clip_by_global_norm(_CLIP), optax.adamw(rate, weight_decay=1e-4))
+    muon = optax.contrib.muon(
+        rate,
+        weight_decay=_DECAY,
+        adam_weight_decay=_DECAY,
+        consistent_rms=0.2,
+        muon_weight_dimension_numbers=_as_matrices,
+    )
+    return optax.chain(optax.clip_by_global_norm(_CLIP), muon)
+
+
+def _as_matrices(weights):
+    """Convolutions, all that has four axes: from what is in a window to the outputs."""
+    matrix = optax.contrib.MuonDimensionNumbers((0, 1, 2), (3,))
+    return jax.tree.map(lambda leaf: matrix if leaf.ndim == 4 else None, weights)
 
 
 def chain(emulator, piece, key, members):
@@ -106,44 +126,35 @@ def chain(emulator, piece, key, members):
     members : int
         A single one goes without noise.
 
-    Yields
-    ------
-    The loop body of the scans below; see `losses_along` and `errors_along`.
+    Returns
+    -------
+    start : IceState
+        Leaves ``(member, y, x)``, all alike.
+    advance : callable
+        From states and the number of a step to the next states.
+    steps : int
     """
     steps = piece.state.concentration.shape[0] - 1
     first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), piece.state)
     start = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (members, *leaf.shape)), first)
 
-    @jax.checkpoint
     def advance(states, number):
-        forcing = _forcing_of(piece.forcing, number)
-        if members == 1:
-            return jax.vmap(lambda state: emulator.advance(state, forcing, None).state)(states)
-        keys = jax.random.split(jax.random.fold_in(key, number), members)
-        return jax.vmap(lambda state, key: emulator.step(state, forcing, key))(states, keys)
+        forcing = jax.tree.map(
+            lambda leaf: jax.lax.dynamic_slice_in_dim(jnp.asarray(leaf), number, 2), piece.forcing
+        )
+        return _advanced(emulator, states, forcing, jax.random.fold_in(key, number))
 
     return start, advance, steps
 
 
-def _forcing_of(forcing, number):
-    """At the two ends of a step of a piece."""
-    two = jax.tree.map(
-        lambda leaf: jax.lax.dynamic_slice_in_dim(jnp.asarray(leaf), number, 2), forcing
-    )
-    return Forcing(two.time, **two.fields())
-
-
-def losses_along(emulator, piece, key, members):
-    """Losses of each field, means over the steps of a piece; see `losses.score`."""
-    states, advance, steps = chain(emulator, piece, key, members)
-    total = dict.fromkeys(STATE, 0.0)
-    # No scan: XLA for CPUs differentiates convolutions in loops ten times slower.
-    for number in range(steps):
-        states = advance(states, number)
-        truth = jax.tree.map(lambda leaf, next_=number + 1: leaf[next_], piece.state)
-        losses = score(states, truth, emulator.grid, emulator.scaling.change)
-        total = {name: total[name] + losses[name] / steps for name in STATE}
-    return total
+def _advanced(emulator, states, forcing, key):
+    """Members, leaves ``(member, y, x)``, a step later; a single one goes without noise."""
+    members = states.concentration.shape[0]
+    forcing = Forcing(forcing.time, **forcing.fields())
+    if members == 1:
+        return jax.vmap(lambda state: emulator.advance(state, forcing, None).state)(states)
+    keys = jax.random.split(key, members)
+    return jax.vmap(lambda state, key: emulator.step(state, forcing, key))(states, keys)
 
 
 def errors_along(emulator, piece, key, members):
@@ -168,39 +179,108 @@ def errors_along(emulator, piece, key, members):
     return jax.lax.scan(body, start, jnp.arange(steps))[1]
 
 
+class _Steps:
+    """The steps of some pieces: states at the end and forcing of each, on the devices."""
+
+    def __init__(self, pieces, key, sharding):
+        self.pieces, self.key, self.sharding = pieces, key, sharding
+        self.count = pieces.state.concentration.shape[1] - 1
+
+    def _placed(self, tree):
+        return tree if self.sharding is None else jax.device_put(tree, self.sharding)
+
+    def start(self, members):
+        """Leaves ``(piece, member, y, x)``."""
+        return self._placed(
+            jax.tree.map(lambda leaf: np.repeat(leaf[:, :1], members, axis=1), self.pieces.state)
+        )
+
+    def __getitem__(self, number):
+        truth = jax.tree.map(lambda leaf: leaf[:, number + 1], self.pieces.state)
+        forcing = jax.tree.map(lambda leaf: leaf[:, number : number + 2], self.pieces.forcing)
+        batch = self.pieces.forcing.time.shape[0]
+        keys = jax.random.split(jax.random.fold_in(self.key, number), batch)
+        return self._placed((truth, forcing, keys))
+
+
 @eqx.filter_jit
-def _updated(emulator, learner, pieces, key, stage):
+def _forward(emulator, states, forcing, keys):
+    return jax.vmap(_advanced, in_axes=(None, 0, 0, 0))(emulator, states, forcing, keys)
 
-    def loss(network, pieces, key):
+
+@eqx.filter_jit
+def _backward(emulator, states, step, pull, share):
+    """Losses of a step, and the gradient of their sum and of what comes later.
+
+    `pull` is the gradient to the states after the step of the losses of the steps that follow.
+    """
+    truth, forcing, keys = step
+
+    def loss(moving, step):
+        network, states = moving
         model = eqx.tree_at(lambda emulator: emulator.network, emulator, network)
-        count = pieces.forcing.time.shape[0]
-        keys = jax.random.split(key, count)
-        losses = jax.vmap(lambda piece, key: losses_along(model, piece, key, stage.members))(
-            pieces, keys
+        after = jax.vmap(_advanced, in_axes=(None, 0, 0, 0))(model, states, forcing, keys)
+        losses = jax.vmap(
+            lambda members, truth: score(members, truth, model.grid, model.scaling.change)
+        )(after, truth)
+        losses = {name: share * jnp.mean(value) for name, value in losses.items()}
+        later = sum(
+            jnp.sum(one * other)
+            for one, other in zip(jax.tree.leaves(after), jax.tree.leaves(pull), strict=True)
         )
-        losses = {name: jnp.mean(value) for name, value in losses.items()}
-        return sum(losses.values()), losses
+        return sum(losses.values()) + later, losses
 
-    gradient_of = eqx.filter_grad(loss, has_aux=True)
-    if stage.accumulate == 1:
-        gradient, losses = gradient_of(learner.network, pieces, key)
-    else:
-        parts = jax.tree.map(
-            lambda leaf: jnp.asarray(leaf).reshape(stage.accumulate, -1, *leaf.shape[1:]), pieces
-        )
+    gradient, losses = eqx.filter_grad(loss, has_aux=True)((emulator.network, states), step)
+    return losses, *gradient
 
-        def add(total, part):
-            return jax.tree.map(jnp.add, total, gradient_of(learner.network, *part)), None
 
-        keys = jax.random.split(key, stage.accumulate)
-        zero = jax.tree.map(
-            jnp.zeros_like,
-            eqx.filter_eval_shape(
-                gradient_of, learner.network, *jax.tree.map(_first, (parts, keys))
-            ),
-        )
-        total, _ = jax.lax.scan(add, zero, (parts, keys))
-        gradient, losses = jax.tree.map(lambda leaf: leaf / stage.accumulate, total)
+def gradient_along(emulator, pieces, key, members, sharding=None):
+    """Losses along pieces of an archive, and their gradient to the weights.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    pieces : Archive
+        NumPy leaves ``(piece, time, y, x)``, a step apart.
+    key : key
+    members : int
+        A single one goes without noise.
+    sharding : jax.sharding.Sharding, optional
+        Of the pieces over devices.
+
+    Returns
+    -------
+    losses : dict of scalars
+        By field, means over the steps; see `losses.score`.
+    gradient : UNet
+
+    Notes
+    -----
+    The states are kept and each step is computed a second time on the way back, so that memory
+    grows by states alone, and chains of any length run the same two compiled functions. XLA for
+    CPUs would take ten times longer for convolutions inside a loop of its own.
+    """
+    steps = _Steps(pieces, key, sharding)
+    states = [steps.start(members)]
+    for number in range(steps.count - 1):
+        _, forcing, keys = steps[number]
+        states.append(_forward(emulator, states[-1], forcing, keys))
+    pull = jax.tree.map(np.zeros_like, states[0])
+    total = None
+    for number in reversed(range(steps.count)):
+        told = _backward(emulator, states.pop(), steps[number], pull, 1.0 / steps.count)
+        losses, gradient, pull = told
+        total = (losses, gradient) if total is None else _sum(total, (losses, gradient))
+    return total
+
+
+@jax.jit
+def _sum(one, other):
+    return jax.tree.map(jnp.add, one, other)
+
+
+@eqx.filter_jit
+def _updated(learner, gradient, stage):
     change, optimiser = optimiser_of(stage).update(gradient, learner.optimiser, learner.network)
     network = optax.apply_updates(learner.network, change)
     # Over a tenth of the updates done, so that the average forgets the start of the stage.
@@ -211,11 +291,7 @@ def _updated(emulator, learner, pieces, key, stage):
         learner.average,
         network,
     )
-    return Learner(network, average, optimiser, learner.update + 1), losses
-
-
-def _first(leaf):
-    return leaf[0]
+    return Learner(network, average, optimiser, learner.update + 1)
 
 
 def learn(emulator, archive, stage, *, seed, learner=None, sharding=None):
@@ -248,10 +324,19 @@ def learn(emulator, archive, stage, *, seed, learner=None, sharding=None):
     for number in range(int(learner.update), stage.updates):
         chosen, noise = jax.random.split(jax.random.fold_in(key, number))
         batch = np.asarray(jax.random.choice(chosen, begins, (stage.batch,)))
-        pieces = archive.pieces(batch, stage.steps, emulator.dt)
-        if sharding is not None:
-            pieces = jax.device_put(pieces, sharding)
-        learner, losses = _updated(emulator, learner, pieces, noise, stage)
+        model = eqx.tree_at(lambda emulator: emulator.network, emulator, learner.network)
+        parts = zip(
+            np.split(batch, stage.accumulate),
+            jax.random.split(noise, stage.accumulate),
+            strict=True,
+        )
+        total = None
+        for part, key_of_part in parts:
+            pieces = archive.pieces(part, stage.steps, emulator.dt)
+            told = gradient_along(model, pieces, key_of_part, stage.members, sharding)
+            total = told if total is None else _sum(total, told)
+        losses, gradient = jax.tree.map(lambda leaf: leaf / stage.accumulate, total)
+        learner = _updated(learner, gradient, stage)
         yield learner, losses
 
 

@@ -427,11 +427,15 @@ def _cleaned(observations, inside, equivalents):
     value, error = jnp.asarray(observations.value), jnp.asarray(observations.error_std)
     used = inside & (jnp.asarray(observations.flag) == 0) & jnp.isfinite(equivalents)
     used = used & jnp.isfinite(value) & jnp.isfinite(error) & (error > 0)
+    if not used.size:
+        return observations, used
+    # In place of the others stands one that counts: operators may have no finite derivative there.
+    source = jnp.where(used, jnp.arange(used.size), jnp.argmax(used))
     cleaned = eqx.tree_at(
-        lambda all_: (all_.value, all_.error_std, all_.group),
-        observations,
+        lambda every: (every.value, every.error_std, every.group),
+        jax.tree.map(lambda field: jnp.asarray(field)[source], observations),
         (
-            jnp.where(used, value, jnp.where(jnp.isfinite(equivalents), equivalents, 0.0)),
+            jnp.where(used, value, jnp.nan_to_num(equivalents)),
             jnp.where(used, error, 1.0),
             jnp.where(used, jnp.asarray(observations.group), 0),
         ),

@@ -1,4 +1,7 @@
-"""Variational analyses of a window: 3D-Var, 4D-Var, 4DEnVar, En4DVar."""
+"""Variational analyses of a window: 3D-Var, 4D-Var, 4DEnVar, En4DVar.
+
+One file, longer than most, since the four differ in a few lines of what they share.
+"""
 
 import abc
 from collections.abc import Callable

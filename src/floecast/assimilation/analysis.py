@@ -17,6 +17,12 @@ class Status(IntEnum):
     """The member was left out and handed back as it came."""
     TOO_FEW_MEMBERS = 3
     """Fewer than two members were finite: the ensemble is the background."""
+    STOPPED_EARLY = 4
+    """The cost fell, but the outer loop reached its last step before it had ended to fall."""
+    NO_DESCENT = 5
+    """No step along the last direction lowered the cost: the best found so far is handed back."""
+    NOT_FINITE = 6
+    """The cost of the background is not finite: the ensemble is the background."""
 
 
 class Analysis(eqx.Module):

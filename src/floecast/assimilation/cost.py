@@ -1,0 +1,216 @@
+"""Variational cost functions of a control vector, and what is linear about them."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PyTree
+
+from .covariance import AbstractCovariance, EnsembleCovariance
+from .misfit import AbstractMisfit
+from .window import Schedule, Window, free_of
+
+
+class Linear(NamedTuple):
+    """A cost near one control vector.
+
+    Parameters
+    ----------
+    residual, weight : (p,) array
+        Of the observations.
+    forward : callable
+        Change of the residuals by a change of the control vector, both flat.
+    backward : callable
+        Its transpose.
+    members : callable
+        Changes of the residuals ``(member, p)`` by anomalies of the control variables of the state.
+    """
+
+    residual: Array
+    weight: Array
+    forward: Callable
+    backward: Callable
+    members: Callable
+
+
+class Propagated(eqx.Module):
+    """Equivalents by running the model from a changed start, under changed errors."""
+
+    window: Window
+    free: PyTree
+    plan: Schedule
+    forcing: PyTree
+    start: Array
+    key: Array
+
+    def __call__(self, increments, observations):
+        """Equivalents ``(p,)`` of an increment of the start and of errors of the model."""
+        change, errors = increments
+        state = self.window.control.to_state(jax.tree.map(jnp.add, self.free, change))
+        seen = self.window.observed(observations, self.plan)
+        found, _ = self.window.run(state, self.forcing, self.start, self.key, seen, errors)
+        return self.window.gathered(found, self.plan)
+
+
+class Carried(eqx.Module):
+    """Equivalents of an increment that stays the same along a given trajectory.
+
+    ``trajectory`` are the control variables of the background at each step.
+    """
+
+    window: Window
+    trajectory: PyTree
+    plan: Schedule
+
+    def __call__(self, increments, observations):
+        """Equivalents ``(p,)`` of an increment."""
+        seen = self.window.observed(observations, self.plan)
+
+        def at(number):
+            now = jax.tree.map(lambda leaf, d: leaf[number] + d, self.trajectory, increments[0])
+            return seen(self.window.control.to_state(now), number)
+
+        found = jax.lax.map(at, jnp.arange(self.window.steps + 1))
+        return self.window.gathered(found, self.plan)
+
+
+def background_trajectory(window, free, forcing, start, key):
+    """Control variables of the background at each step of a window, leaves ``(steps + 1, ...)``."""
+
+    def seen(state, step):
+        return free_of(window.control, state)
+
+    return window.run(window.control.to_state(free), forcing, start, key, seen)[0]
+
+
+class EnsembleSlope(eqx.Module):
+    """Derivative of the equivalents as an ensemble sees it, without that of the model.
+
+    Parameters
+    ----------
+    predict : Propagated
+    covariance : EnsembleCovariance
+        With one block.
+    place : (p,) int array
+        Column at which the localisation of each observation is taken, as a flat index.
+    batch : int
+        Members run at a time.
+
+    Notes
+    -----
+    The ensemble is run anew around each guess. Its localisation is the same at all times: it does
+    not move with the flow.
+    """
+
+    predict: Propagated
+    covariance: EnsembleCovariance
+    place: Array
+    batch: int = eqx.field(static=True)
+
+    def members(self, increments, observations):
+        """Anomalies of the equivalents of the members, ``(member, p)``, over sqrt(N - 1)."""
+        change, errors = increments
+        good = self.covariance.good
+        # Anomalies are kept divided by this root.
+        root = jnp.sqrt(jnp.maximum(jnp.sum(good) - 1, 1))
+
+        def run(anomaly):
+            moved = jax.tree.map(lambda d, a: d + root.astype(a.dtype) * a, change, anomaly)
+            return self.predict((moved, errors), observations)
+
+        found = jax.lax.map(run, self.covariance.anomalies, batch_size=self.batch)
+        some = jnp.where(good[:, None], found, 0.0)
+        mean = jnp.sum(some, axis=0, keepdims=True) / jnp.maximum(jnp.sum(good), 1)
+        return jnp.where(good[:, None], found - mean, 0.0) / root
+
+    def forward(self, anomalies, control):
+        """Change of the equivalents by a control vector."""
+        weights = next(iter(control.values()))
+        if self.covariance.localisation is None:
+            return weights @ anomalies
+        fields = jax.vmap(self.covariance.localisation.apply)(weights)
+        fields = fields.reshape(fields.shape[0], -1)[:, self.place]
+        return jnp.sum(fields * anomalies, axis=0)
+
+
+class Cost(eqx.Module):
+    """``J = |chi|^2 / 2 + sum rho(residual)`` of a flat control vector.
+
+    Parameters
+    ----------
+    covariance : AbstractCovariance
+        Of the state at the start, in control variables.
+    window : Window
+    predict : callable
+        ``predict((increment, errors), observations) -> (p,)``.
+    misfit : AbstractMisfit
+    observations : Observations
+    used : (p,) bool array
+        Observations that count.
+    slope : EnsembleSlope, optional
+        In place of the derivative of `predict`.
+    """
+
+    covariance: AbstractCovariance
+    window: Window
+    predict: Callable
+    misfit: AbstractMisfit
+    observations: PyTree
+    used: Bool[Array, " p"]
+    slope: EnsembleSlope | None = None
+
+    def zero(self):
+        """Flat control vector of the background, and the way to its parts."""
+        errors = self.window.errors
+        parts = (self.covariance.zero(), None if errors is None else errors.zero(self.window.steps))
+        return self.covariance.flat(parts)
+
+    def increments(self, flat):
+        """Increment of the start, and errors of the model; linear."""
+        state, errors = self.zero()[1](flat)
+        found = None if errors is None else self.window.errors.along(errors)
+        return self.covariance.root(state), found
+
+    def residual(self, increments):
+        """Residuals ``(p,)``, 0 for what does not count."""
+        return self._held_against(self.predict(increments, self.observations))
+
+    def parts(self, flat) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Background and observation term of the cost."""
+        observed = self.misfit.cost(self.residual(self.increments(flat)))
+        return 0.5 * flat @ flat, jnp.sum(jnp.where(self.used, observed, 0.0))
+
+    def linearise(self, flat):
+        """The cost near a control vector."""
+        at = self.increments(flat)
+        if self.slope is None:
+            residual, push = jax.linearize(self.residual, at)
+
+            def forward(change):
+                return push(self.increments(change))
+
+            def members(anomalies):
+                none = jax.tree.map(jnp.zeros_like, at[1])
+                return jax.lax.map(lambda one: push((one, none)), anomalies)
+
+        else:
+            equivalents = self.predict(at, self.observations)
+            residual, push = jax.linearize(self._held_against, equivalents)
+            own = self.slope.members(at, self.observations)
+
+            def forward(change):
+                return push(self.slope.forward(own, self.zero()[1](change)[0]))
+
+            def members(anomalies):
+                good = self.slope.covariance.good
+                return jax.vmap(push)(own) * jnp.sqrt(jnp.maximum(jnp.sum(good) - 1, 1))
+
+        transpose = jax.linear_transpose(forward, flat)
+        weight = jnp.where(self.used, self.misfit.weight(residual), 0.0)
+        return Linear(residual, weight, forward, lambda pull: transpose(pull)[0], members)
+
+    def _held_against(self, equivalents):
+        residual = self.misfit.residual(equivalents, self.observations)
+        return jnp.where(self.used, residual, 0.0)

@@ -1,6 +1,6 @@
 """Variational analyses of a window: 3D-Var, 4D-Var, 4DEnVar, En4DVar.
 
-One file, longer than most, since the four differ in a few lines of what they share.
+Longer than 400 lines because the four methods differ in a few lines of what they share.
 """
 
 import abc

@@ -107,12 +107,17 @@ def test_remainder_of_taylor_falls_as_the_square(emulator, grid):
     assert np.all(np.abs(slopes - 2.0) < 0.1)
 
 
-@pytest.mark.parametrize("concentration", [0.0, 0.5, 1.0])
-def test_gradients_are_finite_at_the_bounds(emulator, grid, concentration):
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("concentration", [0.0, 0.5, 1.0, "all powers of ten"])
+def test_gradients_are_finite_at_the_bounds(emulator, grid, concentration, dtype):
     state, forcing = fields(grid, 6)
+    if concentration == "all powers of ten":
+        powers = np.random.default_rng(0).integers(-40, 1, grid.shape)
+        concentration = jnp.asarray(np.where(powers < -38, 0.0, 10.0**powers))
     cover = concentration * jnp.asarray(grid.mask_t)
     still = jnp.zeros(grid.shape)
     state = fc.IceState(cover, 2.0 * cover, 0.1 * cover, still, still, 1.0 * cover)
+    state = jax.tree.map(lambda leaf: leaf.astype(dtype), state)
 
     def total(state, forcing, noise):
         return jnp.sum(flat(emulator.advance(state, forcing, noise).state) ** 2)

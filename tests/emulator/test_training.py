@@ -138,6 +138,14 @@ class Start:
         self.network = emulator.network
 
 
+def test_a_loss_that_is_not_finite_ends_the_training(archive, untrained):
+    lost = eqx.tree_at(
+        lambda archive: archive.state.u, archive, np.full_like(archive.state.u, np.nan)
+    )
+    with pytest.raises(InputError, match="update 1 of stage ensemble has a loss that is not fin"):
+        next(learn(untrained, lost, ENSEMBLE, seed=0))
+
+
 def test_bad_stages_are_refused():
     with pytest.raises(InputError, match="at least 1"):
         Stage("none", updates=0, learning_rate=1e-3)

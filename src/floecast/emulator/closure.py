@@ -18,6 +18,8 @@ RIDGING_WIDTH = 0.003
 """Over which converging ice bends to full cover [1]."""
 THINNEST = 0.01
 """Mean thickness over the ice below which its cover shrinks with its volume [m]."""
+LEAST_COVER = 1e-12
+"""Cover below this is none [1]: squares of less would leave the range of single precision."""
 TRACE = 0.003
 """Ice volume per area below which it loses its snow, its damage and its motion [m]."""
 
@@ -200,7 +202,7 @@ def _at_most_one(cover):
 
 def _no_thinner(cover, volume):
     """Cover, less where its ice would be thinner than `THINNEST`; 0 with the volume."""
-    there = cover > 0
+    there = cover > LEAST_COVER
     safe = jnp.where(there, cover, 1.0)
     return jnp.where(there, -safe * jnp.expm1(-volume / (THINNEST * safe)), 0.0)
 
@@ -209,8 +211,8 @@ def _carried_damage(state, faces, grid):
     """Damage carried with the ice volume."""
     ice = faces.carry(state.ice_volume, grid.area)
     broken = faces.carry(state.ice_volume * state.damage, grid.area)
-    there = ice > 1e-12
-    return jnp.where(there, broken / jnp.where(there, ice, 1.0), 0.0)
+    # What is added keeps the derivative finite where the ice ends, and is lost in any real ice.
+    return broken / (ice + 0.1 * TRACE)
 
 
 def _either(share, ahead):

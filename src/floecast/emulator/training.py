@@ -317,6 +317,11 @@ def learn(emulator, archive, stage, *, seed, learner=None, sharding=None):
         After each update.
     losses : dict of scalars
         Of this update, by field.
+
+    Raises
+    ------
+    InputError
+        If a loss is not finite.
     """
     learner = Learner.of(emulator.network, stage) if learner is None else learner
     begins = archive.beginnings(stage.steps, emulator.dt)
@@ -336,6 +341,11 @@ def learn(emulator, archive, stage, *, seed, learner=None, sharding=None):
             told = gradient_along(model, pieces, key_of_part, stage.members, sharding)
             total = told if total is None else _sum(total, told)
         losses, gradient = jax.tree.map(lambda leaf: leaf / stage.accumulate, total)
+        if not all(np.isfinite(loss) for loss in losses.values()):
+            raise InputError(
+                f"update {number + 1} of stage {stage.name} has a loss that is not finite; go on "
+                "from the last look at the validation with a smaller learning_rate"
+            )
         learner = _updated(learner, gradient, stage)
         yield learner, losses
 

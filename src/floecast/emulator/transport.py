@@ -103,5 +103,6 @@ def _slope(one, other):
     With r their ratio it is 2 r^2 (1 + r) / (1 + r^2)^2 of one of them, at most 1.1 of the lesser,
     so that the value at a face is never below 0.
     """
-    agreement = jnp.maximum(one * other, 0.0) ** 2
-    return 2.0 * agreement * (one + other) / ((one**2 + other**2) ** 2 + 1e-20)
+    # The floor is far below what matters, and its powers far above the least of single precision.
+    agreement = jnp.maximum(one * other, 0.0) / (one**2 + other**2 + 1e-12)
+    return 2.0 * agreement**2 * (one + other)

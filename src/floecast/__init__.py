@@ -59,6 +59,7 @@ _HOME = {
     "Var4D": "assimilation.variational",
     "EnVar4D": "assimilation.variational",
     "En4DVar": "assimilation.variational",
+    "CensoredMisfit": "assimilation.misfit",
     "HybridCovariance": "assimilation.covariance",
     "EnsembleCovariance": "assimilation.covariance",
     "DiffusionCovariance": "assimilation.diffusion",

@@ -7,6 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from floecast.core.errors import InputError
+from floecast.observation.observations import KINDS
+
+_CONCENTRATION = KINDS.index("concentration")
+# Below this the logarithm of the normal distribution is a continued fraction, exact to rounding.
+_TAIL, _TERMS = -5.0, 16
+# Beyond this a censored residual is below 4e-8, and single precision has no derivative of it.
+_FAR = 8.0
 
 
 class AbstractMisfit(eqx.Module):
@@ -115,6 +122,104 @@ class GaussianMisfit(AbstractMisfit):
             mixed = jnp.sqrt(1 - shared) * own + jnp.sqrt(shared) * common[first]
             own = jnp.where(size > 0, mixed, own)
         return own * observations.error_std
+
+
+class CensoredMisfit(AbstractMisfit):
+    """Concentration that the product clipped to 0..1 as censored; all else as `GaussianMisfit`.
+
+    Parameters
+    ----------
+    shared_error, huber
+        As in `GaussianMisfit`.
+    tolerance : float
+        Concentrations closer to 0 or 1 stand for all retrievals at or beyond that bound [1].
+
+    Raises
+    ------
+    InputError
+        As by `GaussianMisfit`, or if the tolerance is not in [0, 0.5).
+
+    Notes
+    -----
+    A retrieval ``min(max(c + e, 0), 1)`` of the concentration c, with e normal of standard
+    deviation s, is 0 with the probability Phi(-c/s) and 1 with Phi((c-1)/s), and normal between.
+    The cost of an observation at a bound is minus the logarithm of that probability, and its
+    residual the root of twice this: it falls smoothly to 0 as c leaves 0..1 on that side, so that
+    nothing pulls ice back that the sensor could not see. Taking these observations as normal shifts
+    the analysis by up to 0.4 s.
+
+    c is the equivalent before any clipping. `observe` of a state inside its bounds gives none
+    beyond 0..1; an observation of 1 then has at best the residual sqrt(2 ln 2) of c = 1, a constant
+    that moves no minimum, though it counts in the cost. Values beyond 0 or 1 were not clipped and
+    are normal. Censored observations share no error with others.
+
+    `noise` repeats the retrieval from the reported value: concentrations within 0..1 stay there.
+    """
+
+    shared_error: float = 0.0
+    huber: float | None = None
+    tolerance: float = 1e-3
+
+    def __check_init__(self):
+        self._normal()
+        if not 0 <= self.tolerance < 0.5:
+            raise InputError(f"the tolerance must be in [0, 0.5), not {self.tolerance}")
+
+    def residual(self, equivalents, observations):
+        """Departures over their error, or the root of twice the cost at the bounds."""
+        value = jnp.asarray(observations.value)
+        low, high = self._at_bounds(value, observations)
+        censored = low | high
+        others = eqx.tree_at(
+            lambda every: every.group,
+            observations,
+            jnp.where(censored, 0, jnp.asarray(observations.group)),
+        )
+        # From the bound itself: the reported value may differ from it by the tolerance.
+        side = jnp.where(high, -1.0, 1.0)
+        beyond = side * (high - equivalents) / observations.error_std
+        root = side * _censored(jnp.where(censored, beyond, 0.0))
+        return jnp.where(censored, root, self._normal().residual(equivalents, others))
+
+    def cost(self, residual):
+        """Half the square, or linear beyond the limit."""
+        return self._normal().cost(residual)
+
+    def weight(self, residual):
+        """1, or less beyond the limit."""
+        return self._normal().weight(residual)
+
+    def noise(self, key, observations):
+        """That of `GaussianMisfit`, with concentrations clipped again."""
+        value, noise = jnp.asarray(observations.value), self._normal().noise(key, observations)
+        clipped = (observations.kind == _CONCENTRATION) & (value >= 0) & (value <= 1)
+        return jnp.where(clipped, jnp.clip(value + noise, 0.0, 1.0) - value, noise)
+
+    def _normal(self):
+        return GaussianMisfit(self.shared_error, self.huber)
+
+    def _at_bounds(self, value, observations):
+        clipped = jnp.asarray(observations.kind) == _CONCENTRATION
+        return clipped & (abs(value) <= self.tolerance), clipped & (
+            abs(value - 1) <= self.tolerance
+        )
+
+
+def _censored(beyond):
+    """``sqrt(-2 ln Phi(x))``, decreasing and smooth, with finite derivatives everywhere."""
+    tail = beyond < _TAIL
+    inner = jnp.minimum(jnp.where(tail, 0.0, beyond), _FAR)
+    # The smaller of Phi(x) and Phi(-x), so that nothing is lost where the other is near 1.
+    size = jnp.where(inner > 0, inner, -inner) / jnp.sqrt(2.0).astype(inner.dtype)
+    least = 0.5 * jax.scipy.special.erfc(size)
+    logarithm = jnp.where(inner > 0, jnp.log1p(-least), jnp.log(least))
+    outer = -jnp.where(tail, beyond, _TAIL)
+    # Mills' ratio by Laplace's continued fraction.
+    fraction = outer
+    for number in range(_TERMS, 0, -1):
+        fraction = outer + number / fraction
+    twice = outer**2 + 2 * jnp.log(fraction) + jnp.log(2 * jnp.pi)
+    return jnp.where(tail, jnp.sqrt(twice), jnp.sqrt(-2 * logarithm))
 
 
 def _groups(group):

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Int, PyTree
+from jaxtyping import Bool, Float, Int, PyTree
 
 from floecast.core.errors import InputError
 from floecast.core.model import started
@@ -17,30 +17,34 @@ from .covariance import AbstractCovariance
 
 
 class Schedule(eqx.Module):
-    """Observations by the model step that they belong to.
+    """Observations by the model steps that they belong to.
 
     Parameters
     ----------
     index : (steps + 1, most) int array
         Observations of each step, of the start first; padded with 0.
-    place : (p,) int array
-        Where each stands in the flat `index`.
+    place : (p, k) int array
+        Where each stands in the flat `index`, once for each of its steps.
+    weight : (p, k) array
+        Share of each of these steps; the sum over k is 1, or 0 outside of the window.
     inside : (p,) bool array
         Observations that lie in the window.
     """
 
     index: Int[np.ndarray, "steps most"]
-    place: Int[np.ndarray, " p"]
+    place: Int[np.ndarray, "p k"]
+    weight: Float[np.ndarray, "p k"]
     inside: Bool[np.ndarray, " p"]
 
 
 def schedule(observations, start, dt, steps):
-    """Put observations to the nearest step of a window.
+    """Put observations to the steps of a window.
 
     Parameters
     ----------
     observations : Observations
-        Or anything with ``time`` [s]; times are not traced.
+        Or anything with ``time`` [s] and, where they are means over time, ``span`` [s]; neither is
+        traced.
     start : int
         Of the window [s].
     dt : int
@@ -51,21 +55,68 @@ def schedule(observations, start, dt, steps):
     Returns
     -------
     Schedule
-        Observations more than half a step outside of the window belong to none.
+        Observations whose centre is more than half a step outside of the window belong to none.
+
+    Notes
+    -----
+    An observation with a span of at most one step belongs to the nearest step. One with a longer
+    span is the mean over the steps of its span: each step stands for the time half a step around
+    it, and its weight is the part of the span in that time. A span of one day around a step of 12
+    hours has the weights 1/4, 1/2, 1/4, which is the trapezoidal rule. Of a span that reaches
+    beyond the window only the part inside is averaged. The centre alone decides to which of two
+    windows that meet an observation belongs, so that none is used twice.
+
+    What is averaged are the equivalents. So every hour of a merged thickness counts the same,
+    whatever the concentration, though an altimeter has more samples where there is more ice. The
+    drift of one or two days becomes the mean velocity at one place: that the ice has moved on
+    meanwhile, by some 10 km a day, is neglected, which is little for products that see 60 km.
     """
     time = np.asarray(observations.time)
+    span = np.broadcast_to(np.asarray(getattr(observations, "span", 0)), time.shape)
     # Halves go to the later step, so that each belongs to one of two windows that meet.
-    step = np.floor((time - int(start)) / dt + 0.5).astype(int)
-    inside = (step >= 0) & (step <= steps)
-    step = np.where(inside, step, 0)
-    order = np.flatnonzero(inside)[np.argsort(step[inside], kind="stable")]
-    count = np.bincount(step[order], minlength=steps + 1)
-    rank = np.arange(order.size) - np.repeat(np.cumsum(count) - count, count)
+    nearest = np.floor((time - int(start)) / dt + 0.5).astype(int)
+    inside = (nearest >= 0) & (nearest <= steps)
+    observation, step, share = _steps_of(
+        nearest, (time - int(start)) / dt, np.where(span > dt, span / dt, 0.0), steps
+    )
+    kept = inside[observation] & (share > 0)
+    observation, step, share = observation[kept], step[kept], share[kept]
+    order = np.argsort(step, kind="stable")
+    count = np.bincount(step, minlength=steps + 1)
     index = np.zeros((steps + 1, max(1, count.max(initial=1))), int)
-    place = np.zeros(time.shape, int)
-    index[step[order], rank] = order
-    place[order] = step[order] * index.shape[1] + rank
-    return Schedule(index, place, inside)
+    slot = np.zeros(step.size, int)
+    slot[order] = _rank(count) + step[order] * index.shape[1]
+    index.reshape(-1)[slot] = observation
+    # Observations come in their order, with their steps one after the other.
+    count = np.bincount(observation, minlength=time.size)
+    place = np.zeros((time.size, max(1, count.max(initial=1))), int)
+    weight = np.zeros(place.shape)
+    column = _rank(count)
+    place[observation, column], weight[observation, column] = slot, share
+    total = weight.sum(axis=1, keepdims=True)
+    return Schedule(index, place, weight / np.where(total > 0, total, 1.0), inside)
+
+
+def _steps_of(nearest, centre, length, steps):
+    """Observation, step and part of the step for all pairs of them; times in steps."""
+    extended = length > 0
+    begin, end = centre - length / 2, centre + length / 2
+    first = np.where(extended, np.floor(begin + 0.5), nearest).astype(int)
+    last = np.where(extended, np.ceil(end - 0.5), nearest).astype(int)
+    first, last = np.clip(first, 0, steps), np.clip(last, 0, steps)
+    count = last - first + 1
+    observation = np.repeat(np.arange(nearest.size), count)
+    step = np.repeat(first, count) + _rank(count)
+    share = np.ones(step.size)
+    some = extended[observation]
+    one = observation[some]
+    share[some] = np.minimum(end[one], step[some] + 0.5) - np.maximum(begin[one], step[some] - 0.5)
+    return observation, step, share
+
+
+def _rank(count):
+    """0, 1, ... for the members of each of several groups that follow each other."""
+    return np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
 
 
 class AbstractModelError(eqx.Module):
@@ -297,7 +348,10 @@ class Window(eqx.Module):
 
     def gathered(self, by_step, plan):
         """Equivalents in the order of the observations; 0 for those outside of the window."""
-        return jnp.where(plan.inside, by_step.reshape(-1)[plan.place], 0.0)
+        weight = jnp.asarray(plan.weight).astype(by_step.dtype)
+        # What stands at a place that is not needed may be infinite.
+        parts = jnp.where(weight > 0, by_step.reshape(-1)[plan.place], 0.0)
+        return jnp.sum(weight * parts, axis=1)
 
 
 def _autoregressive_root(blocks, persistence, lag):

@@ -40,7 +40,15 @@ def _in_utc(time):
     return time
 
 
-Kind = Literal["concentration", "thickness", "drift_u", "drift_v"]
+Kind = Literal[
+    "concentration",
+    "thickness",
+    "drift_u",
+    "drift_v",
+    "freeboard",
+    "laser_freeboard",
+    "snow_depth",
+]
 StateField = Literal["concentration", "ice_volume", "snow_volume", "u", "v", "damage"]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_below_data_folder)]
 FileNames = Annotated[list[FileName], Field(min_length=1)]

@@ -41,14 +41,31 @@ def test_closed_forms():
     np.testing.assert_allclose(told[0], concentration)
     np.testing.assert_allclose(told[1], volume / concentration)
     np.testing.assert_allclose(told[2], at_centre.ravel()[cells] @ weights)
+    thickness = volume / concentration
+    snow = np.asarray(state.snow_volume).ravel()[cells] @ weights / concentration
+    np.testing.assert_allclose(told[4], (109 * thickness - 330 * snow) / 1026)
+    np.testing.assert_allclose(told[5], (109 * thickness + 696 * snow) / 1026)
+    np.testing.assert_allclose(told[6], snow)
 
 
 def test_thickness_of_almost_no_ice_stays_finite():
     thin = state_of(concentration=np.full(GRID.shape, 1e-9), ice_volume=np.full(GRID.shape, 1e-9))
     assert 0 <= observe(thin, seen("thickness"))[0] <= 1e-9 / LEAST_CONCENTRATION * 1.01
-    empty = state_of(concentration=np.zeros(GRID.shape), ice_volume=np.zeros(GRID.shape))
-    slope = jax.grad(lambda state: observe(state, seen("thickness"))[0])(empty)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slope))
+
+
+def test_no_ice_has_finite_derivatives_in_single_precision():
+    single = ALL.replace(weight=ALL.weight.astype(np.float32))
+
+    @jax.jit
+    def derivatives(size):
+        state = jax.tree.map(lambda leaf: jnp.full(GRID.shape, size), state_of())
+        told, back = jax.vjp(lambda state: observe(state, single), state)
+        return told, jax.vmap(back)(jnp.eye(ALL.size, dtype=told.dtype))
+
+    for size in (0.0, 1e-20, 1e-40):
+        told, slopes = derivatives(jnp.float32(size))
+        assert told.dtype == jnp.float32 and np.abs(told).max() < 1e-17
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((told, slopes)))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -189,6 +189,9 @@ class Case:
             "thickness": section.thickness_half_width_km,
             "drift_u": section.drift_half_width_km,
             "drift_v": section.drift_half_width_km,
+            "freeboard": section.thickness_half_width_km,
+            "laser_freeboard": section.thickness_half_width_km,
+            "snow_depth": section.thickness_half_width_km,
         }
         return LETKF(
             localisation=GaspariCohn.on_grid(

@@ -30,7 +30,7 @@ __all__ = [
 FILL = np.float32(9.96921e36)
 """Missing value in files: the default of the netCDF library for float32."""
 
-_UNIT_OF_KIND = "in the unit of its kind: concentration 1, thickness m, drift_u and drift_v m s-1"
+_UNIT_OF_KIND = "in the unit of its kind: concentration 1, drift_u and drift_v m s-1, the others m"
 
 _PRODUCTS = {
     "probability_of_ice": Variable(

@@ -8,9 +8,18 @@ from jaxtyping import Float, Int
 
 from floecast.core.errors import InputError
 
-KINDS = ("concentration", "thickness", "drift_u", "drift_v")
+KINDS = (
+    "concentration",
+    "thickness",
+    "drift_u",
+    "drift_v",
+    "freeboard",
+    "laser_freeboard",
+    "snow_depth",
+)
 """Kinds by their index: concentration [1], thickness over the ice [m], drift along the grid's
-axes [m/s]."""
+axes [m/s], height of the ice surface over the water [m], the same with the snow [m], snow over the
+ice [m]. Files keep these numbers."""
 
 FLAGS = {
     "pole_hole": 1,

@@ -11,6 +11,9 @@ PLAUSIBLE = {
     "thickness": (-1.5, 15.0),
     "drift_u": (-1.5, 1.5),
     "drift_v": (-1.5, 1.5),
+    "freeboard": (-0.6, 2.5),
+    "laser_freeboard": (-0.3, 4.0),
+    "snow_depth": (-0.3, 2.5),
 }
 """Least and greatest value of each kind, with room for the noise of retrievals that are not cut
 off at their bounds; units as in `KINDS`."""

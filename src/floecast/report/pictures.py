@@ -217,7 +217,7 @@ def consistency(contents):
         return []
     data = {name: observations[name].values for name in observations.data_vars}
     good = np.isfinite(data["background"]) & np.isfinite(data["value"]) & (data["flag"] == 0)
-    units = {"concentration": "", "thickness": "m", "drift_u": "m/s", "drift_v": "m/s"}
+    units = {"concentration": "", "drift_u": "m/s", "drift_v": "m/s"}
     pictures = []
     for index, kind in enumerate(KINDS):
         series, used = {}, good & (data["kind"] == index)
@@ -231,7 +231,9 @@ def consistency(contents):
             pictures.append(
                 Picture(
                     f"consistency_{kind}",
-                    consistency_curves(f"{name.capitalize()} observations", units[kind], series),
+                    consistency_curves(
+                        f"{name.capitalize()} observations", units.get(kind, "m"), series
+                    ),
                     f"Actual against expected misfit of the {name} observations.",
                     f"{int(used.sum()):,} observations in classes of expected misfit. "
                     "Above the line the ensemble is too sure, below it too unsure.",

@@ -1,6 +1,12 @@
 """Errors of satellite products: what to expect of a value where its file does not say."""
 
+from typing import NamedTuple
+
 import numpy as np
+
+from floecast.core.errors import InputError
+
+from .altimetry import DENSITY, thickness_of
 
 PACK_ERROR = 0.05
 """Concentration error in closed pack and over open water [1]."""
@@ -69,3 +75,166 @@ def block_group(x, y, period):
     """
     column, row = (np.floor(np.asarray(z) / BLOCK).astype(int) % _BLOCKS_A_SIDE for z in (x, y))
     return 1 + (np.asarray(period) * _BLOCKS_A_SIDE + row) * _BLOCKS_A_SIDE + column
+
+
+class ThicknessError(NamedTuple):
+    """Standard error of a thickness that was made from a freeboard.
+
+    Parameters
+    ----------
+    own : (...,) array
+        Part that differs from one value to the next: of the freeboard [m].
+    shared : (...,) array
+        Part that neighbours have in common: of snow depth and densities [m].
+    """
+
+    own: np.ndarray
+    shared: np.ndarray
+
+    @property
+    def total(self):
+        """Of both, which is the `error_std` of an observation [m]."""
+        return np.hypot(self.own, self.shared)
+
+    @property
+    def share(self):
+        """Share of the variance that is common, as `GaussianMisfit` takes it [1]."""
+        return self.shared**2 / self.total**2
+
+
+def thickness_error(
+    freeboard, snow_depth, freeboard_error, snow_error, density_error, *, laser=False
+):
+    """Error of the thickness of floating ice from those of what it is made of.
+
+    Parameters
+    ----------
+    freeboard, snow_depth : (...,) array
+        [m]
+    freeboard_error, snow_error : (...,) array
+        Their standard errors [m].
+    density_error : mapping of str to float
+        Standard errors of the densities of ``ice`` and ``snow`` [kg/m3]; what is absent is taken as
+        known.
+    laser : bool
+        As in `freeboard_of`.
+
+    Returns
+    -------
+    ThicknessError
+
+    Raises
+    ------
+    InputError
+        If an error is negative, that of the freeboard not positive, or of another density.
+
+    Notes
+    -----
+    First-order propagation through `thickness_of` of independent errors: with b = rho_w - rho_i the
+    slopes are rho_w / b for the freeboard, rho_s / b for the snow depth, or (rho_s - rho_w) / b
+    under a laser, d / b for the density of the snow and h / b for that of the ice. Retrievals of
+    snow depth and density come from climatologies or wide footprints, so that their errors do not
+    average out between neighbours. Alexandrov et al. (2010) give 36 kg/m3 for first-year and 23 for
+    older ice.
+
+    References
+    ----------
+    Ricker, R., Hendricks, S., Helm, V., Skourup, H., and Davidson, M. (2014). Sensitivity of
+    CryoSat-2 Arctic sea-ice freeboard and thickness on radar-waveform interpretation. Cryosphere,
+    8, 1607-1622.
+    """
+    unknown = sorted(set(density_error) - {"ice", "snow"})
+    if unknown:
+        raise InputError(f"no error of the density of {unknown[0]!r}; give 'ice' and 'snow'")
+    if not np.all(np.asarray(freeboard_error) > 0):
+        raise InputError("the error of the freeboard must be positive")
+    for name, error in {"snow depth": snow_error, **density_error}.items():
+        if not np.all(np.asarray(error) >= 0):
+            raise InputError(f"the error of {name} must not be negative")
+    buoyancy = DENSITY["water"] - DENSITY["ice"]
+    thickness = thickness_of(np.asarray(freeboard), snow_depth, laser=laser)
+    snow = DENSITY["snow"] - float(laser) * DENSITY["water"]
+    shared = (
+        snow * np.asarray(snow_error),
+        np.asarray(snow_depth) * density_error.get("snow", 0.0),
+        thickness * density_error.get("ice", 0.0),
+    )
+    own = DENSITY["water"] * np.asarray(freeboard_error) / buoyancy
+    square = sum(np.square(part) for part in shared)
+    own, shared = np.broadcast_arrays(own, np.sqrt(square) / buoyancy)
+    return ThicknessError(own, shared)
+
+
+def representativeness_error(product_spacing, grid_spacing, variability, *, exponent=0.5):
+    """Error of comparing a product with a grid that is coarser than its resolution.
+
+    Parameters
+    ----------
+    product_spacing, grid_spacing : float
+        Side of what one value of the product stands for, and of a grid cell [m].
+    variability : (...,) array
+        Standard deviation of the field within one grid cell, in its unit.
+    exponent : float
+        Growth of that with the side of the area, in (0, 1].
+
+    Returns
+    -------
+    (...,) array
+        Standard error, to be added in quadrature to that of the product; 0 for products as coarse
+        as the grid or coarser, whose footprint the operator takes the mean over.
+
+    Raises
+    ------
+    InputError
+        If a spacing is not positive, the variability negative or the exponent outside of (0, 1].
+
+    Notes
+    -----
+    An assumption: the variance within an area of side L grows as L^(2 a), as in a field with the
+    spectrum k^-(1 + 2 a). The product sees what the cell has and itself averages over its own area,
+    so the variance is ``variability^2 (1 - (d / D)^(2 a))``. The default a = 1/2 is the spectrum
+    k^-2 of fields with sharp edges, such as those of ice.
+
+    References
+    ----------
+    Janjic, T., et al. (2018). On the representation error in data assimilation. Q. J. R. Meteorol.
+    Soc., 144, 1257-1278.
+    """
+    variability = np.asarray(variability)
+    if not (product_spacing > 0 and grid_spacing > 0 and np.all(variability >= 0)):
+        raise InputError(
+            "a representativeness error needs positive spacings and a variability of at least 0, "
+            f"not {product_spacing}, {grid_spacing} and {np.min(variability)}"
+        )
+    if not 0 < exponent <= 1:
+        raise InputError(f"the exponent of the variability must be in (0, 1], not {exponent}")
+    ratio = min(product_spacing / grid_spacing, 1.0)
+    return variability * np.sqrt(1.0 - ratio ** (2 * exponent))
+
+
+def overlap_inflation(span, interval):
+    """Factor on the error of products whose spans overlap, when all of them are used.
+
+    Parameters
+    ----------
+    span, interval : float
+        Length of the mean, and time from one file to the next, in the same unit.
+
+    Returns
+    -------
+    float
+        ``sqrt(span / interval)``, at least 1: sqrt(7) for daily files of a mean of 7 days.
+
+    Raises
+    ------
+    InputError
+        If one of them is not positive.
+
+    Notes
+    -----
+    Every measurement stands in span / interval files. With the variance multiplied by as much and
+    the errors taken as independent, all files together weigh as much as the measurements do.
+    """
+    if not (span > 0 and interval > 0):
+        raise InputError(f"span and interval must be positive, not {span} and {interval}")
+    return float(np.sqrt(max(span / interval, 1.0)))

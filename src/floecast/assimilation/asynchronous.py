@@ -12,7 +12,7 @@ from floecast.core.errors import InputError
 from floecast.core.model import Model, check_run
 from floecast.core.rollout import start_of
 
-from .analysis import Analysis, Status
+from .analysis import Analysis
 from .filter import AbstractFilter, along
 from .window import Schedule, Window, schedule
 

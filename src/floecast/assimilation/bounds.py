@@ -15,7 +15,6 @@ from floecast.core.errors import InputError
 from floecast.core.state import IceState
 from floecast.core.variables import VARIABLES
 
-
 EDGE = 0.01
 """How far the angular transform goes on beyond the bounds, as a share of their distance [1]."""
 _AT_LEAST = float(np.hypot(1.0, 0.5))

@@ -9,10 +9,15 @@ from math import inf
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from floecast.core.errors import InputError
 from floecast.core.state import IceState
 from floecast.core.variables import VARIABLES
+
+EDGE = 0.01
+"""How far the angular transform goes on beyond the bounds, as a share of their distance [1]."""
+_AT_LEAST = float(np.hypot(1.0, 0.5))
 
 
 class AbstractControl(eqx.Module):
@@ -76,22 +81,41 @@ class Between(AbstractBound):
 
     Notes
     -----
-    ``x = lower + (upper - lower) sin(z)**2`` for z in [0, pi/2]: the angular transform of
-    proportions, which makes the sampling variance of a fraction independent of its value.
+    ``x = lower + (upper - lower) ((1 + 2 e) sin(z)**2 - e)``, held at the bounds beyond them: the
+    angular transform of proportions, which makes the sampling variance of a fraction nearly
+    independent of its value. With e = `EDGE` the slope at the bounds is a fifth of that between
+    them and not 0, so that observations can move a state which rests on a bound.
     """
 
     lower: float
     upper: float
 
     def to_control(self, value):
-        """Angle of a value, in [0, pi/2]."""
+        """Angle of a value, between those of the bounds."""
+        value = 1.0 * jnp.asarray(value)
         share = (value - self.lower) / (self.upper - self.lower)
-        return jnp.arcsin(jnp.sqrt(share))
+        low, high = self._ends(share.dtype)
+        inside = (share > 0) & (share < 1)
+        share = jnp.where(inside, share, 0.5)
+        angle = jnp.arcsin(jnp.sqrt((share + EDGE) / (1 + 2 * EDGE)))
+        edge = jnp.where(value > 0.5 * (self.lower + self.upper), high, low)
+        return jnp.where(inside, jnp.clip(angle, low, high), edge)
 
     def to_value(self, control):
         """Value of an angle."""
-        angle = jnp.clip(control, 0.0, jnp.pi / 2)
-        return self.lower + (self.upper - self.lower) * jnp.sin(angle) ** 2
+        control = 1.0 * jnp.asarray(control)
+        low, high = self._ends(control.dtype)
+        angle = jnp.where((control >= low) & (control <= high), control, 0.5 * (low + high))
+        width = (1 + 2 * EDGE) * (self.upper - self.lower)
+        # Differences of squares as products, exact at the bound that they are taken from.
+        above = self.lower + width * jnp.sin(angle - low) * jnp.sin(angle + low)
+        below = self.upper - width * jnp.sin(high - angle) * jnp.sin(high + angle)
+        value = jnp.where(angle < 0.25 * np.pi, above, below)
+        return jnp.where(control < low, self.lower, jnp.where(control > high, self.upper, value))
+
+    def _ends(self, dtype):
+        low = np.arcsin(np.sqrt(EDGE / (1 + 2 * EDGE)))
+        return np.asarray(low, dtype), np.asarray(0.5 * np.pi - low, dtype)
 
 
 class Above(AbstractBound):
@@ -101,27 +125,30 @@ class Above(AbstractBound):
     ----------
     lower : float
     scale : float
-        Distance from the bound within which the map is curved: a square there, and linear with
-        slope 1 far above.
+        Distance from the bound within which the map is curved; linear with slope 1 far above.
 
     Notes
     -----
-    ``x = lower + sqrt(scale**2 + z**2) - scale`` for z >= 0.
+    ``x = lower + sqrt(s**2 + z**2) - sqrt(s**2 + z0**2)`` for z above ``z0 = s / 2``, where the
+    slope is 0.45: as in `Between`, a state on the bound can be moved.
     """
 
     lower: float
     scale: float
 
     def to_control(self, value):
-        """Control value, 0 on the bound."""
-        height = value - self.lower
-        return jnp.sqrt(height * (height + 2 * self.scale))
+        """Control value, s / 2 on the bound."""
+        height, least = value - self.lower, 0.5 * self.scale
+        rise = height * (height + 2 * _AT_LEAST * self.scale)
+        return least + rise / (jnp.sqrt(rise + least**2) + least)
 
     def to_value(self, control):
         """Value of a control value."""
-        square = jnp.maximum(control, 0.0) ** 2
+        least = 0.5 * self.scale
+        high = jnp.where(control >= least, control, least)
+        root = jnp.sqrt(self.scale**2 + high**2) + _AT_LEAST * self.scale
         # The difference of the two roots without cancellation near the bound.
-        return self.lower + square / (jnp.sqrt(self.scale**2 + square) + self.scale)
+        return self.lower + (high - least) * (high + least) / root
 
 
 def bound_of(name, scale=1.0):

@@ -72,11 +72,41 @@ class AbstractFilter(eqx.Module):
         Members that are not good are zeros; what comes out for them is thrown away.
         """
 
+    def _context(self, observations, key):
+        """What `_update` needs beside the members and the observations."""
+        return key
+
+    def analyse_seen(self, ensemble, equivalents, observations, *, key=None):
+        """Ensemble given observations whose equivalents are known, of other times for example.
+
+        Parameters
+        ----------
+        ensemble : pytree
+            As in `analyse`; fields may have further axes at their end, such as time.
+        equivalents : (member, p) array
+        observations : Observations
+        key : key, optional
+            For filters that draw numbers.
+
+        Returns
+        -------
+        Analysis
+            Without the equivalents of the analysis: those of the background stand in their place.
+        """
+        need_key(self, key)
+        context = self._context(observations, key)
+        return jax.block_until_ready(self._analyse(ensemble, observations, context, equivalents))
+
     @eqx.filter_jit
-    def _analyse(self, ensemble, observations, context):
+    def _analyse(self, ensemble, observations, context, equivalents=None):
         good = healthy(ensemble)
         enough = jnp.sum(good) > 1
         observed = jax.vmap(self.operator, in_axes=(0, None))
+        if equivalents is not None:
+
+            def observed(members, observations):
+                return jnp.where(good[:, None], equivalents, 0.0)
+
         # Zeros stand in for members that are left out, so that nothing infinite is multiplied.
         members = jax.tree.map(lambda leaf: jnp.where(along(good, leaf), leaf, 0), ensemble)
         before = observed(members, observations)

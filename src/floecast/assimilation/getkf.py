@@ -94,6 +94,12 @@ class GETKF(AbstractFilter):
                 )
         return self._analyse(ensemble, observations, key)
 
+    def analyse_seen(self, ensemble, equivalents, observations, *, key=None):
+        """Refused: this filter needs the derivative of what was seen, not the equivalents alone."""
+        raise InputError(
+            "GETKF sees one instant; along a window use En4DVar with members=ReducedGain()"
+        )
+
     def _update(self, members, equivalents, good, observations, key):
         seen = departures(equivalents, good, observations)
         pairs = jax.tree.map(lambda leaf: split(leaf, good), self.control.to_control(members))

@@ -155,6 +155,9 @@ class LETKF(AbstractFilter):
         # Waiting keeps two analyses from running at once, see `_over_columns`.
         return jax.block_until_ready(self._analyse(ensemble, observations, (neighbours, key)))
 
+    def _context(self, observations, key):
+        return self.neighbours(observations), key
+
     def _update(self, members, equivalents, good, observations, context):
         neighbours, key = context
         if neighbours.column.shape[0] == 0:

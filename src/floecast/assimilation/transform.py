@@ -46,6 +46,11 @@ class EnKF(AbstractTransformFilter):
         need_key(self, key, drawing=True)
         return self._analyse(ensemble, observations, key)
 
+    def analyse_seen(self, ensemble, equivalents, observations, *, key=None):
+        """As of `DEnKF`, but the key is needed."""
+        need_key(self, key, drawing=True)
+        return self._analyse(ensemble, observations, key, equivalents)
+
     def weights(self, departures, good, key):
         """Gain in the space of the members, applied to perturbed innovations."""
         anomalies, members = departures.anomalies, jnp.sum(good)

@@ -10,6 +10,7 @@ from floecast.core.atomic import write_text
 from floecast.core.calendar import DAY, iso, to_seconds
 from floecast.core.ensemble import member
 from floecast.io.readers import read_observations
+from floecast.io.rejected import write_rejected
 from floecast.observation.errors import BLOCK
 from floecast.observation.observations import KINDS, Observations
 from floecast.observation.operators import observe
@@ -22,7 +23,13 @@ from . import files
 
 def products(config):
     """What the stage writes."""
-    return ["observations.nc", "analysis.nc", "analysis_ensemble.nc", "diagnostics.json"]
+    return [
+        "observations.nc",
+        "rejected.csv",
+        "analysis.nc",
+        "analysis_ensemble.nc",
+        "diagnostics.json",
+    ]
 
 
 def make(case, noted):
@@ -53,6 +60,7 @@ def make(case, noted):
         background=lambda seen: equivalents(before, seen),
         analysis=lambda seen: equivalents(after, seen),
     )
+    write_rejected(case.folder.file("rejected.csv"), checked)
     files.write_analysis(case.folder.file("analysis.nc"), before, after, case.grid, time)
     files.write_states(
         case.folder.file("analysis_ensemble.nc"),

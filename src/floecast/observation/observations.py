@@ -27,8 +27,15 @@ FLAGS = {
     "out_of_range": 4,
     "failed_gross_check": 8,
     "suspect": 16,
+    "duplicate": 32,
+    "thinned": 64,
+    "masked": 128,
+    "ice_type": 256,
 }
 """Bits of `Observations.flag`; 0 is good."""
+
+# No retrieval gives a greater fraction, and no percentage is greater; less is open water in both.
+_MOST_FRACTION, _MOST_PERCENT, _OPEN_WATER = 1.5, 150.0, 0.01
 
 
 class Observations(eqx.Module):
@@ -134,8 +141,9 @@ def observations(kind, value, error_std, x, y, time, cell, weight, *, span=0, gr
     Raises
     ------
     InputError
-        If the kind is unknown, a value is not finite, an error is not positive, or the footprints
-        are not one for each value, of the same shape and with weights that sum to 1.
+        If the kind is unknown, a value is not finite, an error is not positive, concentrations are
+        in percent, or the footprints are not one for each value, of the same shape and with weights
+        that sum to 1.
     """
     if kind not in KINDS:
         raise InputError(f"no observations of kind {kind!r}; there are {', '.join(KINDS)}")
@@ -164,11 +172,23 @@ def observations(kind, value, error_std, x, y, time, cell, weight, *, span=0, gr
         )
     if not np.isfinite(made.value).all():
         raise InputError(f"{np.sum(~np.isfinite(made.value))} {kind} values are not finite")
+    if kind == "concentration":
+        _refuse_percent(made.value)
     if not (made.error_std > 0).all():
         raise InputError(f"{np.sum(~(made.error_std > 0))} {kind} errors are not positive")
     if not np.allclose(made.weight.sum(axis=1), 1.0, atol=1e-6):
         raise InputError(f"the footprint weights of {kind} must sum to 1 for each observation")
     return made
+
+
+def _refuse_percent(value):
+    """Refuse concentrations of which most of the icy ones are what percent would be."""
+    icy = (np.abs(value) > _OPEN_WATER) & (np.abs(value) < _MOST_PERCENT)
+    if np.sum(value[icy] > _MOST_FRACTION) > 0.5 * np.sum(icy):
+        raise InputError(
+            f"concentrations up to {value[icy].max():g} are in percent: divide values and errors "
+            "by 100"
+        )
 
 
 def _footprint(field, dtype):

@@ -59,6 +59,8 @@ _HOME = {
     "Var4D": "assimilation.variational",
     "EnVar4D": "assimilation.variational",
     "En4DVar": "assimilation.variational",
+    "ReducedGain": "assimilation.members",
+    "PerturbedObservations": "assimilation.members",
     "HybridCovariance": "assimilation.covariance",
     "EnsembleCovariance": "assimilation.covariance",
     "DiffusionCovariance": "assimilation.diffusion",

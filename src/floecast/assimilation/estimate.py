@@ -39,7 +39,8 @@ class Variational(eqx.Module):
     minimum : Minimum
         With the course of the cost.
     posterior : Posterior
-        Error covariance of `state` in control variables.
+        Error covariance of `state` in control variables, by what the minimiser knows of the Hessian
+        or, with `ReducedGain`, the members, which is more.
     control : AbstractControl
     """
 

@@ -179,7 +179,9 @@ def lanczos(apply, right, *, iterations, tolerance=1e-3, earlier=None):
     matrix = jnp.diag(diagonal) + jnp.diag(inside, 1) + jnp.diag(inside, -1)
     # Values that are not finite may not enter the eigenvalue problem, which might not return.
     finite = jnp.all(jnp.isfinite(matrix))
-    values, rotation = jnp.linalg.eigh(jnp.where(finite, matrix, jnp.eye(iterations)))
+    values, rotation = jnp.linalg.eigh(
+        jnp.where(finite, matrix, jnp.eye(iterations, dtype=right.dtype))
+    )
     directions = jnp.where(used[:, None], basis[:-1], 0.0)
     small = rotation @ ((norm * rotation[0]) / values)
     vector = jnp.where(finite, root(small @ directions), jnp.nan)
@@ -276,7 +278,9 @@ def block_lanczos(apply, right, *, iterations):
     later = number[:, None] // width > number[None] // width
     matrix = jnp.where(later, matrix.T, matrix)
     finite = fine & jnp.all(jnp.isfinite(matrix))
-    values, rotation = jnp.linalg.eigh(jnp.where(finite, (matrix + matrix.T) / 2, jnp.eye(total)))
+    values, rotation = jnp.linalg.eigh(
+        jnp.where(finite, (matrix + matrix.T) / 2, jnp.eye(total, dtype=dtype))
+    )
     last = jax.lax.dynamic_slice_in_dim(rotation, jnp.maximum(count - 1, 0) * width, width)
     residuals = jnp.sqrt(jnp.maximum(jnp.sum(last * (rest @ last), axis=0), 0.0))
     return Ritz(

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from floecast.core.ensemble import healthy
+from floecast.core.ensemble import finite, healthy
 from floecast.core.errors import InputError
 from floecast.core.model import Model, check_run
 from floecast.core.rollout import start_of
@@ -146,7 +146,7 @@ class AbstractVariational(eqx.Module):
         """Let the model refuse what it cannot run; states that are not finite are not its care."""
         end = start + self.window * self.model.dt
         if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(background)):
-            good = np.asarray(healthy(background) if self.takes_ensemble else _finite(background))
+            good = np.asarray(healthy(background) if self.takes_ensemble else finite(background))
             if not good.any():
                 return
             if self.takes_ensemble:
@@ -168,7 +168,7 @@ class AbstractVariational(eqx.Module):
         cost = cost_of(*cleaned(observations, plan.inside, before))
         minimum = minimise(cost, self.minimiser)
         status = jnp.where(jnp.any(cost.used), minimum.status, Status.NO_OBSERVATIONS)
-        status = jnp.where(_finite(free), status, Status.NOT_FINITE)
+        status = jnp.where(finite(free), status, Status.NOT_FINITE)
         if background is not None:
             enough = jnp.sum(background.good) > 1
             status = jnp.where(enough, status, Status.TOO_FEW_MEMBERS)
@@ -188,7 +188,7 @@ class AbstractVariational(eqx.Module):
         forcing, start, key = run
         _, final = window.run(state, forcing, start, key, lambda state, step: jnp.zeros(()), errors)
         # Where the model fails from the background on, no observation has an equivalent.
-        failed = (status == Status.NO_OBSERVATIONS) & ~_finite(final)
+        failed = (status == Status.NO_OBSERVATIONS) & ~finite(final)
         status = jnp.where(failed, Status.NOT_FINITE, status)
         ensemble, ritz, member_status = None, minimum.ritz, None
         if background is not None:
@@ -254,7 +254,6 @@ class Var3D(AbstractVariational):
     """
 
     from_ensemble: ClassVar[bool] = False
-
     model: Model
     covariance: AbstractCovariance
     window: int = eqx.field(static=True, default=0)
@@ -292,7 +291,6 @@ class Var4D(AbstractVariational):
     """
 
     from_ensemble: ClassVar[bool] = False
-
     model: Model
     covariance: AbstractCovariance
     window: int = eqx.field(static=True, default=0)
@@ -328,7 +326,6 @@ class En4DVar(AbstractVariational):
     """
 
     from_ensemble: ClassVar[bool] = True
-
     model: Model
     covariance: AbstractCovariance = HybridCovariance()
     window: int = eqx.field(static=True, default=0)
@@ -370,7 +367,6 @@ class EnVar4D(AbstractVariational):
     """
 
     from_ensemble: ClassVar[bool] = True
-
     model: Model
     covariance: AbstractCovariance = HybridCovariance()
     window: int = eqx.field(static=True, default=0)
@@ -401,8 +397,3 @@ def _window(method, errors=None):
     return Window(
         method.model, method.operator, method.control, method.window, method.checkpoint, errors
     )
-
-
-def _finite(state):
-    """Whether all of a state is finite."""
-    return healthy(jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], state))[0]

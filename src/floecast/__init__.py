@@ -67,6 +67,7 @@ _HOME = {
     "DiffusionCovariance": "assimilation.diffusion",
     "GaspariCohn": "assimilation.localisation",
     "Inflation": "assimilation.inflation",
+    "BiasCorrection": "assimilation.bias",
     "AdaptiveInflation": "assimilation.inflation",
     "initial_ensemble": "assimilation.initial",
     "Analysis": "assimilation.analysis",

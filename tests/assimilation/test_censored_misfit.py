@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from floecast.assimilation.analysis import Status
+from floecast.assimilation.bounds import Unbounded
+from floecast.assimilation.covariance import MatrixCovariance
 from floecast.assimilation.misfit import CensoredMisfit, GaussianMisfit
+from floecast.assimilation.variational import Var3D
 from floecast.core.errors import InputError
 from floecast.observation.observations import Observations, observations
+from floecast.testbeds import Lorenz96
 
 ERROR = 0.1
 
@@ -97,7 +102,7 @@ def test_bias_of_bounded_retrievals():
 
 def test_censoring_removes_the_bias():
     """Gauss-Newton minimum of each of many scalars, all observed 30 times."""
-    truth = np.repeat([0.0, 0.02, 0.05, 0.5, 0.95, 0.98, 1.0], 60)
+    truth = np.repeat([0.0, 0.02, 0.05, 0.5, 0.95, 0.98, 1.0], 400)
     value = retrievals(truth, 30)
 
     def analysed(misfit):
@@ -116,9 +121,9 @@ def test_censoring_removes_the_bias():
 
         return np.asarray(jax.jit(jax.vmap(one))(jnp.asarray(value)))
 
-    bias = (analysed(CensoredMisfit()) - truth).reshape(7, 60).mean(axis=1)
+    bias = (analysed(CensoredMisfit()) - truth).reshape(7, 400).mean(axis=1)
     assert np.abs(bias).max() < 0.005
-    bias = (analysed(GaussianMisfit()) - truth).reshape(7, 60).mean(axis=1)
+    bias = (analysed(GaussianMisfit()) - truth).reshape(7, 400).mean(axis=1)
     assert bias[0] > 0.035 and bias[-1] < -0.035
 
 
@@ -140,3 +145,34 @@ def test_noise_repeats_the_retrieval():
 def test_refuses(bad):
     with pytest.raises(InputError):
         CensoredMisfit(**bad)
+
+
+def test_analysis_of_clipped_concentration():
+    """3D-Var of cells near both bounds, ten retrievals each, some of them flagged."""
+    rng = np.random.default_rng(4)
+    truth = np.repeat([0.0, 0.03, 0.97, 1.0], 100)
+    cell = np.tile(np.arange(400), 10)
+    obs = observations(
+        "concentration",
+        np.clip(truth[cell] + ERROR * rng.normal(size=4000), 0, 1),
+        ERROR,
+        0.0,
+        0.0,
+        0,
+        cell,
+        np.ones(4000),
+        flag=rng.uniform(size=4000) < 0.05,
+    )
+    background = jnp.asarray(truth + ERROR * rng.normal(size=400))
+    covariance = MatrixCovariance(ERROR * np.eye(400))
+
+    def bias(misfit):
+        method = Var3D(
+            Lorenz96(), covariance, 0, lambda x, seen: x[seen.cell[:, 0]], Unbounded(), misfit
+        )
+        found = method.analyse(background, obs)
+        assert found.status in (Status.GOOD, Status.STOPPED_EARLY)
+        return np.mean((found.state - truth) * np.sign(0.5 - truth))
+
+    assert abs(bias(CensoredMisfit())) < 0.005
+    assert bias(GaussianMisfit()) > 0.02

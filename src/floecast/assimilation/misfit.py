@@ -222,7 +222,7 @@ def _censored(beyond):
     return jnp.where(tail, jnp.sqrt(twice), jnp.sqrt(-2 * logarithm))
 
 
-def _groups(group):
+def group_numbers(group):
     """Numbers of the groups from 0, and who is in one."""
     group = jnp.asarray(group)
     _, number = jnp.unique(group, size=group.shape[0], return_inverse=True)
@@ -231,7 +231,7 @@ def _groups(group):
 
 def _group_mean(field, group):
     """Mean and size of the group of each; both 0 for those in none."""
-    number, grouped = _groups(group)
+    number, grouped = group_numbers(group)
     member = grouped.astype(field.dtype)
     total, size = (
         jax.ops.segment_sum(part, number, field.shape[0])[number]
@@ -242,7 +242,7 @@ def _group_mean(field, group):
 
 def _group_first(group):
     """Index of the first of the group of each, and the size of the group."""
-    number, grouped = _groups(group)
+    number, grouped = group_numbers(group)
     count = number.shape[0]
     first = jax.ops.segment_min(jnp.arange(count), number, count)[number]
     return first, grouped.astype(float)

@@ -11,6 +11,7 @@ from floecast.core.ensemble import count, healthy, stack
 from floecast.core.errors import InputError
 from floecast.core.model import Model, check_run
 from floecast.core.rollout import start_of
+from floecast.observation.observations import NO_OBSERVATION
 
 from .analysis import Analysis
 from .filter import AbstractFilter, along
@@ -214,10 +215,7 @@ class Asynchronous(eqx.Module):
         -------
         Analysis
         """
-        outside = ~jnp.asarray(runs.plan.inside) & (jnp.asarray(observations.flag) == 0)
-        flag = jnp.where(outside, _OUTSIDE, jnp.asarray(observations.flag))
-        known = eqx.tree_at(lambda every: every.flag, observations, flag)
-        analysis = self.filter.analyse_seen(runs.states, runs.equivalents, known, key=key)
+        analysis = self._along(runs, observations, key)
         window = Window(self.model, self.filter.operator, None, self.window)
         after = _after(window, analysis.ensemble, observations, runs)
         return Analysis(
@@ -230,9 +228,17 @@ class Asynchronous(eqx.Module):
             status=analysis.status,
         )
 
+    def smooth(self, runs, observations, *, key=None):
+        """Members at the start of the window given the observations in it, as in `update`."""
+        states = self._along(runs, observations, key).ensemble
+        return jax.tree.map(lambda leaf: leaf[..., 0], states)
 
-_OUTSIDE = 1 << 30
-"""Flag of observations outside of the window."""
+    def _along(self, runs, observations, key):
+        """`Analysis` of the states of all steps."""
+        outside = ~jnp.asarray(runs.plan.inside) & (jnp.asarray(observations.flag) == 0)
+        flag = jnp.where(outside, NO_OBSERVATION, jnp.asarray(observations.flag))
+        known = eqx.tree_at(lambda every: every.flag, observations, flag)
+        return self.filter.analyse_seen(runs.states, runs.equivalents, known, key=key)
 
 
 @eqx.filter_jit

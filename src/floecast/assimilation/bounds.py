@@ -18,6 +18,8 @@ from floecast.core.variables import VARIABLES
 EDGE = 0.01
 """How far the angular transform goes on beyond the bounds, as a share of their distance [1]."""
 _AT_LEAST = float(np.hypot(1.0, 0.5))
+RESOLVED = 0.01
+"""Cover with less of which a thickness, volume over cover, says nothing [1]."""
 
 
 class AbstractControl(eqx.Module):
@@ -199,7 +201,8 @@ class IceControl(AbstractControl):
     its share of ice and snow along. A member without ice has no thickness: it is given the mean
     over the members that have, weighted by concentration, so that it neither adds to the spread
     nor to the correlation with concentration, and ice that appears in it is as thick as around it
-    in the other members.
+    in the other members. With less cover than `RESOLVED` the thickness goes over to that mean, and
+    the way back gives such traces of ice that thickness.
     """
 
     concentration: AbstractBound
@@ -218,16 +221,15 @@ class IceControl(AbstractControl):
     def to_control(self, ensemble):
         """Control variables of an ensemble ``(member, ...)``, as an `IceState` of them."""
         concentration = ensemble.concentration
-        ice = concentration > 0
-        some = jnp.any(ice, axis=0, keepdims=True)
-        total = jnp.where(some, jnp.sum(concentration, axis=0, keepdims=True), 1.0)
+        members = concentration.shape[0]
+        safe = jnp.maximum(concentration, RESOLVED)
+        little = members * 1e-4
+        total = jnp.sum(concentration, axis=0, keepdims=True) + little
 
         def over_ice(volume, bound, otherwise):
-            mean = jnp.sum(volume, axis=0, keepdims=True) / total
-            depth = jnp.where(
-                ice, volume / jnp.where(ice, concentration, 1.0), jnp.where(some, mean, otherwise)
-            )
-            return bound.to_control(depth)
+            mean = (jnp.sum(volume, axis=0, keepdims=True) + little * otherwise) / total
+            own = jnp.where(concentration >= RESOLVED, 1.0, concentration / RESOLVED)
+            return bound.to_control(volume / safe + (1.0 - own) * mean)
 
         return IceState(
             concentration=self.concentration.to_control(concentration),

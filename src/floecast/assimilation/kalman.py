@@ -156,7 +156,7 @@ class LETKF(AbstractFilter):
         return jax.block_until_ready(self._analyse(ensemble, observations, (neighbours, key)))
 
     def _context(self, observations, key):
-        return self.neighbours(observations), key
+        return self.neighbours(observations).roomy(), key
 
     def _update(self, members, equivalents, good, observations, context):
         neighbours, key = context

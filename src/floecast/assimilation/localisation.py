@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from floecast.core.errors import InputError
+from floecast.core.shapes import roomy
 from floecast.observation.observations import KINDS
 
 PIECE = 512
@@ -66,6 +67,22 @@ class Neighbours(eqx.Module):
     taper: Float[Array, "columns local"]
     group: Int[Array, "columns local"]
     groups: int = eqx.field(static=True)
+
+    def roomy(self):
+        """The same with sizes rounded up: the first column again, and observations of no weight.
+
+        Of use where one analysis follows another, which is then not compiled anew.
+        """
+        columns, local = self.index.shape
+        if not columns:
+            return self
+        again = np.concatenate([np.arange(columns), np.zeros(roomy(columns) - columns, int)])
+
+        def wider(field):
+            return np.pad(field[again], ((0, 0), (0, roomy(local) - local)))
+
+        parts = (wider(field) for field in (self.index, self.taper, self.group))
+        return Neighbours(self.column[again], *parts, roomy(self.groups))
 
 
 class GaspariCohn(eqx.Module):

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int, PyTree
 
 from floecast.core.errors import InputError
 from floecast.core.model import started
+from floecast.core.shapes import roomy
 
 from .bounds import AbstractControl
 from .covariance import AbstractCovariance
@@ -83,13 +84,13 @@ def schedule(observations, start, dt, steps):
     observation, step, share = observation[kept], step[kept], share[kept]
     order = np.argsort(step, kind="stable")
     count = np.bincount(step, minlength=steps + 1)
-    index = np.zeros((steps + 1, max(1, count.max(initial=1))), int)
+    index = np.zeros((steps + 1, roomy(count.max(initial=1))), int)
     slot = np.zeros(step.size, int)
     slot[order] = _rank(count) + step[order] * index.shape[1]
     index.reshape(-1)[slot] = observation
     # Observations come in their order, with their steps one after the other.
     count = np.bincount(observation, minlength=time.size)
-    place = np.zeros((time.size, max(1, count.max(initial=1))), int)
+    place = np.zeros((time.size, roomy(count.max(initial=1))), int)
     weight = np.zeros(place.shape)
     column = _rank(count)
     place[observation, column], weight[observation, column] = slot, share

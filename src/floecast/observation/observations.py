@@ -34,6 +34,9 @@ FLAGS = {
 }
 """Bits of `Observations.flag`; 0 is good."""
 
+NO_OBSERVATION = 1 << 30
+"""Flag of what fills up an array, or lies outside of a window."""
+
 # No retrieval gives a greater fraction, and no percentage is greater; less is open water in both.
 _MOST_FRACTION, _MOST_PERCENT, _OPEN_WATER = 1.5, 150.0, 0.01
 
@@ -98,6 +101,17 @@ class Observations(eqx.Module):
     def replace(self, **fields):
         """The same with other values for some fields."""
         return dataclasses.replace(self, **fields)
+
+    def padded(self, size):
+        """With more at the end, up to a size, which have a flag and see the first cell."""
+        more = ((0, size - self.size),)
+
+        def wider(name, field):
+            field = np.asarray(field)
+            fill = {"error_std": 1, "flag": NO_OBSERVATION}.get(name, 0)
+            return np.pad(field, more + ((0, 0),) * (field.ndim - 1), constant_values=fill)
+
+        return Observations(**{name: wider(name, field) for name, field in self._arrays().items()})
 
     @staticmethod
     def concatenate(parts):

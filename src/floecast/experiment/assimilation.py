@@ -1,0 +1,272 @@
+"""Cycles of a data assimilation in a twin: truth, cycles, forecasts; resumable at any kill."""
+
+import json
+import time
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from floecast.assimilation.asynchronous import Asynchronous
+from floecast.assimilation.covariance import HybridCovariance
+from floecast.assimilation.cycle import Recentred, cycle
+from floecast.assimilation.diagnostics import innovation_statistics
+from floecast.assimilation.diffusion import DiffusionCovariance
+from floecast.assimilation.inflation import Inflation
+from floecast.assimilation.kalman import LETKF
+from floecast.assimilation.localisation import GaspariCohn
+from floecast.assimilation.minimise import Minimiser
+from floecast.assimilation.misfit import GaussianMisfit
+from floecast.assimilation.modulation import SeparableRoot
+from floecast.assimilation.variational import En4DVar, EnVar4D, Var3D, Var4D
+from floecast.core.atomic import write_text
+from floecast.core.calendar import DAY, HOUR, iso
+from floecast.core.grid import Grid
+from floecast.core.keys import named_key
+from floecast.core.state import IceState
+from floecast.emulator.model import Emulator
+from floecast.forecast.ensemble import forecast
+from floecast.io.checkpoint import load_checkpoint, save_checkpoint
+from floecast.io.run_folder import RunFolder, default_folder
+from floecast.observation.quality_control import check_departure, check_range, summary
+from floecast.progress import Silent
+from floecast.verification.twin_scores import twin_scores
+
+from .twin import Twin, forcings
+
+
+def assimilate(config, *, out=None, truth=None, progress=None):
+    """Assimilate, or go on assimilating.
+
+    Parameters
+    ----------
+    config : AssimilationConfig
+    out : path-like, optional
+        Folder; ``runs/NAME`` if left out.
+    truth : path-like, optional
+        Truth of another run of the same twin, so that it is simulated once for many methods.
+    progress : optional
+        See `progress`.
+
+    Returns
+    -------
+    RunFolder
+        With ``truth.npz`` unless one was given, ``cycles.jsonl`` and ``forecasts.jsonl`` with the
+        diagnostics and scores of each, and ``ensemble.npz``, the last one.
+
+    Notes
+    -----
+    The ensemble is saved after every cycle. A killed run goes on from there and comes to the same
+    numbers to the bit.
+    """
+    progress = Silent() if progress is None else progress
+    tree = config.model_dump(mode="json") | {"name": config.name}
+    folder = RunFolder(default_folder(config.name) if out is None else out, tree)
+    run = _Run(config, folder)
+    if truth is None:
+        truth = folder.file("truth.npz")
+        progress.stage("truth", "done before" if folder.done("truth") else "begun")
+        if not folder.done("truth"):
+            with folder.stage("truth", ["truth.npz"]):
+                run.twin.make(truth, progress.advance)
+    progress.stage("cycles", "done before" if folder.done("cycles") else "begun")
+    if not folder.done("cycles"):
+        with folder.stage("cycles", ["cycles.jsonl", "forecasts.jsonl", "ensemble.npz"]):
+            run.go(run.twin.read(truth), progress)
+    return folder
+
+
+def days_of(config):
+    """Length of the truth that a configuration needs [days]."""
+    longest = config.forecast_days if config.forecast_every else 0
+    return -(-config.cycles * config.window_hours // 24) + longest
+
+
+def method_of(config, grid, emulator):
+    """The method of a configuration, None for a free run.
+
+    Parameters
+    ----------
+    config : AssimilationConfig
+    grid : Grid
+    emulator : Emulator
+        That carries the members.
+
+    Returns
+    -------
+    Asynchronous, Recentred or None
+    """
+    steps = config.window_hours * HOUR // emulator.dt
+    section, given = config.covariance, config.observations
+    inflation = Inflation(prior=config.inflation, relaxation=config.relaxation)
+    half_width = 1e3 * section.localisation_km
+    if config.method == "free_run":
+        return None
+    local = LETKF(
+        localisation=GaspariCohn.on_grid(grid, half_width),
+        inflation=inflation,
+        shared_error=given.shared_error,
+    )
+    members = Asynchronous(local, emulator, steps)
+    if config.method == "letkf":
+        return members
+    shared = {
+        # The run that is linearised about is the one without noise.
+        "model": eqx.tree_at(
+            lambda e: e.noise_scale, emulator, jnp.zeros_like(emulator.noise_scale)
+        ),
+        "window": steps,
+        "misfit": GaussianMisfit(shared_error=given.shared_error),
+        "minimiser": Minimiser(outer=config.outer, inner=config.inner),
+    }
+    if config.method == "envar4d":
+        sample = HybridCovariance(localisation=SeparableRoot.on_grid(grid, half_width))
+        return Recentred(EnVar4D(covariance=sample, **shared), members)
+    static = static_covariance(section, grid)
+    if config.method == "en4dvar":
+        hybrid = HybridCovariance(
+            static=static,
+            localisation=SeparableRoot.on_grid(grid, half_width),
+            weight=section.ensemble_weight,
+        )
+        return Recentred(En4DVar(covariance=hybrid, **shared), members)
+    kind = {"var3d": Var3D, "var4d": Var4D}[config.method]
+    return Recentred(kind(covariance=static, **shared), members)
+
+
+def static_covariance(section, grid):
+    """Static covariance of concentration and thickness, in control variables."""
+    std = IceState(
+        concentration=section.static_concentration,
+        ice_volume=section.static_thickness,
+        snow_volume=0.0,
+        u=0.0,
+        v=0.0,
+        damage=0.0,
+    )
+    return DiffusionCovariance(grid, std, 1e3 * section.static_length_km)
+
+
+class _Run:
+    """A twin, an emulator and a method."""
+
+    def __init__(self, config, folder):
+        self.config, self.folder = config, folder
+        self.grid = Grid.preset(config.preset)
+        self.emulator = Emulator.load(config.emulator or config.preset, self.grid)
+        self.twin = Twin(config.preset, config.twin, days_of(config))
+        self.method = method_of(config, self.grid, self.emulator)
+
+    def key(self, *names):
+        return named_key(self.config.seed, "assimilation", *names)
+
+    def go(self, truth, progress):
+        config, window = self.config, self.config.window_hours * HOUR
+        file = self.folder.file("ensemble.npz")
+        ensemble = self.twin.ensemble(self.key("ensemble"), config.members)
+        ensemble = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), ensemble)
+        done = 0
+        if file.exists():
+            ensemble, done = load_checkpoint(file, (ensemble, done))
+        cycles, forecasts = (
+            _Lines(self.folder.file(f"{name}.jsonl"), done) for name in ("cycles", "forecasts")
+        )
+        for number in range(done, config.cycles):
+            start = self.twin.start + number * window
+            ensemble, told = self._cycle(ensemble, truth, number, start)
+            cycles.add({"cycle": number, "end": iso(start + window), **told})
+            if config.forecast_every and (number + 1) % config.forecast_every == 0:
+                for row in self._forecast(ensemble, truth, number, start + window):
+                    forecasts.add({"cycle": number, **row})
+            save_checkpoint(file, (ensemble, number + 1))
+            progress.advance(number + 1, config.cycles)
+
+    def _cycle(self, ensemble, truth, number, start):
+        config, dt, began = self.config, self.emulator.dt, time.perf_counter()
+        end = start + config.window_hours * HOUR
+        steps = (end - start) // dt
+        seen = self.twin.observe(truth, config.observations, start, end, self.key("observations"))
+        weathers = self.twin.forecasters(self.key("weather"), config.members)
+        each, mean = forcings(weathers, start, steps, dt)
+        found = cycle(
+            self.method,
+            self.emulator,
+            ensemble,
+            seen,
+            each,
+            start=start,
+            steps=steps,
+            key=self.key("cycle", number),
+            control_forcing=mean,
+            check=self._check,
+        )
+        analysis = jax.block_until_ready(found.analysis)
+        now = self.twin.at(truth, end)
+        told = {
+            "start": iso(start),
+            "seconds": round(time.perf_counter() - began, 2),
+            "status": int(analysis.status),
+            "quality_control": summary(analysis.observations),
+            "innovations": innovation_statistics(analysis),
+            "minimisation": None if found.variational is None else _minimisation(found.variational),
+            "background": twin_scores(analysis.background, now, self.grid),
+            "analysis": twin_scores(analysis.ensemble, now, self.grid),
+        }
+        return analysis.ensemble, told
+
+    def _check(self, observations, equivalents):
+        limit = self.config.observations.gross_check
+        return check_departure(check_range(observations), equivalents, factor=limit)
+
+    def _forecast(self, ensemble, truth, number, start):
+        """Scores of each day of a forecast in weather that is known less and less."""
+        config, dt = self.config, self.emulator.dt
+        weathers = self.twin.forecasters(self.key("weather"), config.members, issued=start)
+        each, _ = forcings(weathers, start, config.forecast_days * DAY // dt, dt)
+        run = forecast(
+            self.emulator,
+            ensemble,
+            each,
+            days=config.forecast_days,
+            key=self.key("forecast", number),
+            start=start,
+        )
+        for lead in range(1, config.forecast_days + 1):
+            members = jax.tree.map(lambda leaf, lead=lead: leaf[:, lead], run.ensemble)
+            now = self.twin.at(truth, start + lead * DAY)
+            yield {"lead_hours": 24 * lead, **twin_scores(members, now, self.grid)}
+
+
+def _minimisation(found):
+    """What is told of a variational analysis."""
+    history = found.minimum.history
+    used = int(jnp.sum(found.used))
+    last = float(history.last)
+    return {
+        "status": int(found.status),
+        "observations": used,
+        "cost": [float(f"{x:.6g}") for x in np.asarray(history.cost)],
+        "step": [float(x) for x in np.asarray(history.step)],
+        "inner": [int(n) for n in np.asarray(history.inner)],
+        "residual": [float(f"{x:.3g}") for x in np.asarray(history.residual)],
+        "twice_cost_over_observations": round(2 * last / max(used, 1), 4),
+        "degrees_of_freedom_for_signal": round(float(found.posterior.degrees_of_freedom), 2),
+    }
+
+
+class _Lines:
+    """Lines of JSON, of which those of cycles after the last saved one are written again."""
+
+    def __init__(self, path, done):
+        self.path = path
+        kept = []
+        if path.exists():
+            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            kept = [one for one in lines if one["cycle"] < done]
+        write_text(path, "".join(json.dumps(one) + "\n" for one in kept))
+
+    def add(self, line):
+        """Append a line."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")

@@ -1,0 +1,62 @@
+"""Scores of an ensemble against a truth that is known everywhere."""
+
+import numpy as np
+
+from floecast.core.variables import ICE_EDGE
+
+from .ice_edge import iiee, sps
+from .probabilistic import crps
+
+FIELDS = ("concentration", "ice_volume", "snow_volume", "u", "v", "damage")
+
+
+def twin_scores(ensemble, truth, grid):
+    """Errors, spread and probabilistic scores of all fields.
+
+    Parameters
+    ----------
+    ensemble : IceState
+        Leaves ``(member, y, x)``; members that are not finite are left out.
+    truth : IceState
+        Leaves ``(y, x)``.
+    grid : Grid
+
+    Returns
+    -------
+    dict
+        By field ``rmse`` and ``bias`` of the mean, ``spread`` as it should be for that error
+        (Fortin et al. 2014), fair ``crps``, in the unit of the field, by area: concentration over
+        the sea, volumes and damage where the truth or the mean has ice, drift where both sides of
+        a face have it. ``iiee`` of the median edge and ``sps`` [1e6 km2].
+    """
+    members = {name: np.asarray(getattr(ensemble, name), float) for name in FIELDS}
+    good = np.all([np.isfinite(field).all(axis=(1, 2)) for field in members.values()], axis=0)
+    members = {name: field[good] for name, field in members.items()}
+    true = {name: np.asarray(getattr(truth, name), float) for name in FIELDS}
+    sea = grid.area * grid.mask_t
+    cover = members["concentration"].mean(axis=0)
+    ice = (true["concentration"] > ICE_EDGE) | (cover > ICE_EDGE)
+    pack = true["concentration"] > ICE_EDGE
+    weights = {
+        "concentration": sea,
+        "u": grid.area * (grid.mask_u & pack & np.roll(pack, -1, axis=1)),
+        "v": grid.area * (grid.mask_v & pack & np.roll(pack, -1, axis=0)),
+    }
+    count = int(good.sum())
+    told = {"members": count}
+    for name, field in members.items():
+        weight = np.asarray(weights.get(name, sea * ice), float)
+        share = weight / weight.sum()
+        error = field.mean(axis=0) - true[name]
+        variance = field.var(axis=0, ddof=1) * (count + 1) / count
+        told[name] = {
+            "rmse": float(np.sqrt(np.sum(share * error**2))),
+            "bias": float(np.sum(share * error)),
+            "spread": float(np.sqrt(np.sum(share * variance))),
+            "crps": float(crps(field, true[name], weights=weight, fair=True)),
+        }
+    concentration = members["concentration"], true["concentration"]
+    median = np.median(concentration[0], axis=0)
+    told["iiee"] = float(iiee(median, concentration[1], weights=sea).iiee) / 1e12
+    told["sps"] = float(sps(*concentration, weights=sea, fair=True)) / 1e12
+    return told

@@ -60,6 +60,8 @@ _HOME = {
     "EnVar4D": "assimilation.variational",
     "En4DVar": "assimilation.variational",
     "CensoredMisfit": "assimilation.misfit",
+    "ReducedGain": "assimilation.members",
+    "PerturbedObservations": "assimilation.members",
     "HybridCovariance": "assimilation.covariance",
     "EnsembleCovariance": "assimilation.covariance",
     "DiffusionCovariance": "assimilation.diffusion",

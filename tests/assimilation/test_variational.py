@@ -256,9 +256,11 @@ def test_bad_members(kind):
 
 
 def test_background_that_is_not_finite():
-    found = run(made(Var4D, STATIC), STATE.at[0].set(jnp.nan))
-    assert found.status in (Status.NOT_FINITE, Status.NO_OBSERVATIONS)
-    close(found.state[1:], STATE[1:], 0)
+    for kind, window in ((Var4D, STEPS), (Var3D, 0)):
+        obs = OBS.replace(time=TIME if window else 0 * TIME)
+        found = run(made(kind, STATIC, window=window), STATE.at[4].set(jnp.nan), obs)
+        assert found.status == Status.NOT_FINITE
+        close(jnp.delete(found.state, 4), jnp.delete(STATE, 4), 0)
 
 
 def test_refusals():

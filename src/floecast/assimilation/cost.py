@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from .covariance import AbstractCovariance, EnsembleCovariance
+from .filter import split
 from .misfit import AbstractMisfit
 from .window import Schedule, Window, free_of
 
@@ -25,7 +26,9 @@ class Linear(NamedTuple):
     backward : callable
         Its transpose.
     members : callable
-        Changes of the residuals ``(member, p)`` by anomalies of the control variables of the state.
+        ``members(anomalies, errors, good, batch)``: changes of the residuals ``(member, p)`` by
+        anomalies of the control variables of the start and of the errors of the model; 0 for
+        members that are not good.
     """
 
     residual: Array
@@ -36,7 +39,10 @@ class Linear(NamedTuple):
 
 
 class Propagated(eqx.Module):
-    """Equivalents by running the model from a changed start, under changed errors."""
+    """Equivalents by running the model from a changed start, under changed errors.
+
+    ``errors`` are those of the background, 0 if left out.
+    """
 
     window: Window
     free: PyTree
@@ -44,10 +50,13 @@ class Propagated(eqx.Module):
     forcing: PyTree
     start: Array
     key: Array
+    errors: PyTree = None
 
     def __call__(self, increments, observations):
         """Equivalents ``(p,)`` of an increment of the start and of errors of the model."""
         change, errors = increments
+        if self.errors is not None:
+            errors = jax.tree.map(jnp.add, self.errors, errors)
         state = self.window.control.to_state(jax.tree.map(jnp.add, self.free, change))
         seen = self.window.observed(observations, self.plan)
         found, _ = self.window.run(state, self.forcing, self.start, self.key, seen, errors)
@@ -109,21 +118,23 @@ class EnsembleSlope(eqx.Module):
     place: Array
     batch: int = eqx.field(static=True)
 
-    def members(self, increments, observations):
-        """Anomalies of the equivalents of the members, ``(member, p)``, over sqrt(N - 1)."""
-        change, errors = increments
+    def own(self, increments, observations):
+        """Anomalies of the equivalents of the covariance's members, ``(member, p)``."""
         good = self.covariance.good
         # Anomalies are kept divided by this root.
         root = jnp.sqrt(jnp.maximum(jnp.sum(good) - 1, 1))
+        whole = jax.tree.map(lambda a: root.astype(a.dtype) * a, self.covariance.anomalies)
+        return self.members(increments, observations, whole, good) / root
+
+    def members(self, increments, observations, anomalies, good):
+        """Anomalies of the equivalents of members with anomalies about a guess, ``(member, p)``."""
+        change, errors = increments
 
         def run(anomaly):
-            moved = jax.tree.map(lambda d, a: d + root.astype(a.dtype) * a, change, anomaly)
-            return self.predict((moved, errors), observations)
+            return self.predict((jax.tree.map(jnp.add, change, anomaly), errors), observations)
 
-        found = jax.lax.map(run, self.covariance.anomalies, batch_size=self.batch)
-        some = jnp.where(good[:, None], found, 0.0)
-        mean = jnp.sum(some, axis=0, keepdims=True) / jnp.maximum(jnp.sum(good), 1)
-        return jnp.where(good[:, None], found - mean, 0.0) / root
+        found = jax.lax.map(run, anomalies, batch_size=self.batch)
+        return split(found, good)[1]
 
     def forward(self, anomalies, control):
         """Change of the equivalents by a control vector."""
@@ -133,6 +144,14 @@ class EnsembleSlope(eqx.Module):
         fields = jax.vmap(self.covariance.localisation.apply)(weights)
         fields = fields.reshape(fields.shape[0], -1)[:, self.place]
         return jnp.sum(fields * anomalies, axis=0)
+
+
+def heaviest_cell(observations):
+    """Cell with the largest share in the footprint of each observation, ``(p,)``."""
+    weight = jnp.asarray(observations.weight)
+    return jnp.take_along_axis(
+        jnp.asarray(observations.cell), jnp.argmax(weight, axis=1)[:, None], axis=1
+    )[:, 0]
 
 
 class Cost(eqx.Module):
@@ -191,21 +210,19 @@ class Cost(eqx.Module):
             def forward(change):
                 return push(self.increments(change))
 
-            def members(anomalies):
-                none = jax.tree.map(jnp.zeros_like, at[1])
-                return jax.lax.map(lambda one: push((one, none)), anomalies)
+            def members(anomalies, errors, good, batch):
+                return jax.lax.map(push, (anomalies, errors), batch_size=batch)
 
         else:
             equivalents = self.predict(at, self.observations)
             residual, push = jax.linearize(self._held_against, equivalents)
-            own = self.slope.members(at, self.observations)
+            own = self.slope.own(at, self.observations)
 
             def forward(change):
                 return push(self.slope.forward(own, self.zero()[1](change)[0]))
 
-            def members(anomalies):
-                good = self.slope.covariance.good
-                return jax.vmap(push)(own) * jnp.sqrt(jnp.maximum(jnp.sum(good) - 1, 1))
+            def members(anomalies, errors, good, batch):
+                return jax.vmap(push)(self.slope.members(at, self.observations, anomalies, good))
 
         transpose = jax.linear_transpose(forward, flat)
         weight = jnp.where(self.used, self.misfit.weight(residual), 0.0)
@@ -214,3 +231,24 @@ class Cost(eqx.Module):
     def _held_against(self, equivalents):
         residual = self.misfit.residual(equivalents, self.observations)
         return jnp.where(self.used, residual, 0.0)
+
+
+def cleaned(observations, inside, equivalents):
+    """Observations of which those that do not count do no harm, and which ones count."""
+    value, error = jnp.asarray(observations.value), jnp.asarray(observations.error_std)
+    used = inside & (jnp.asarray(observations.flag) == 0) & jnp.isfinite(equivalents)
+    used = used & jnp.isfinite(value) & jnp.isfinite(error) & (error > 0)
+    if not used.size:
+        return observations, used
+    # In place of the others stands one that counts: operators may have no finite derivative there.
+    source = jnp.where(used, jnp.arange(used.size), jnp.argmax(used))
+    clean = eqx.tree_at(
+        lambda every: (every.value, every.error_std, every.group),
+        jax.tree.map(lambda field: jnp.asarray(field)[source], observations),
+        (
+            jnp.where(used, value, jnp.nan_to_num(equivalents)),
+            jnp.where(used, error, 1.0),
+            jnp.where(used, jnp.asarray(observations.group), 0),
+        ),
+    )
+    return clean, used

@@ -312,3 +312,14 @@ class HybridCovariance(AbstractCovariance):
     def variance(self):
         """Weighted sum of both."""
         return self.around(None).variance()
+
+
+def need_same_shape(free, covariance):
+    """Refuse a covariance of other increments than those of control variables."""
+    made = jax.eval_shape(covariance.root, covariance.zero())
+    shapes = [[leaf.shape for leaf in jax.tree.leaves(tree)] for tree in (free, made)]
+    if shapes[0] != shapes[1]:
+        raise InputError(
+            f"the background has fields of shape {shapes[0]} and the covariance of {shapes[1]}; "
+            "they must be those of one state"
+        )

@@ -1,4 +1,4 @@
-"""Lanczos iteration with full re-orthogonalisation: solution of A x = b, and Ritz pairs of A.
+"""Lanczos iterations with full re-orthogonalisation: solution of A x = b, and Ritz pairs of A.
 
 A is the identity plus a positive semi-definite matrix that is only known by its action, as the
 Hessian of a variational cost in control variables is.
@@ -7,6 +7,7 @@ Hessian of a variational cost in control variables is.
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from floecast.core.errors import InputError
@@ -46,6 +47,15 @@ class Ritz(eqx.Module):
         at_one = function(jnp.ones((), self.values.dtype))
         change = function(self.values) - at_one
         return at_one * vector + (vector @ self.vectors.T) @ (change[:, None] * self.vectors)
+
+    def padded(self, count):
+        """With unused places at the end, `count` places in all."""
+        more = count - self.values.size
+        return Ritz(
+            jnp.pad(self.values, (0, more), constant_values=1.0),
+            jnp.pad(self.vectors, ((0, more), (0, 0))),
+            jnp.pad(self.residuals, (0, more)),
+        )
 
     def converged(self, tolerance):
         """Those pairs whose residual is below a share of their value; the others are dropped."""
@@ -169,7 +179,9 @@ def lanczos(apply, right, *, iterations, tolerance=1e-3, earlier=None):
     matrix = jnp.diag(diagonal) + jnp.diag(inside, 1) + jnp.diag(inside, -1)
     # Values that are not finite may not enter the eigenvalue problem, which might not return.
     finite = jnp.all(jnp.isfinite(matrix))
-    values, rotation = jnp.linalg.eigh(jnp.where(finite, matrix, jnp.eye(iterations)))
+    values, rotation = jnp.linalg.eigh(
+        jnp.where(finite, matrix, jnp.eye(iterations, dtype=right.dtype))
+    )
     directions = jnp.where(used[:, None], basis[:-1], 0.0)
     small = rotation @ ((norm * rotation[0]) / values)
     vector = jnp.where(finite, root(small @ directions), jnp.nan)
@@ -180,6 +192,112 @@ def lanczos(apply, right, *, iterations, tolerance=1e-3, earlier=None):
     else:
         ritz = _unpreconditioned(earlier, Ritz(values, vectors, residuals), iterations)
     return Solution(vector, ritz, count, residual / jnp.where(norm > 0, norm, 1.0))
+
+
+def block_lanczos(apply, right, *, iterations):
+    """Ritz pairs of A in the Krylov space of several right-hand sides.
+
+    Parameters
+    ----------
+    apply : callable
+        ``apply(rows) -> rows``, A times each row of a ``(k, n)`` array; symmetric, eigenvalues at
+        least 1.
+    right : (m, n) array
+        Right-hand sides b in rows. They may depend on each other, or be 0.
+    iterations : int
+        Greatest number of block steps, each of which applies A to ``k = min(m, n)`` rows.
+
+    Returns
+    -------
+    Ritz
+        ``iterations * k`` places. ``ritz.function(f, right)`` is ``f(A) b`` as far as the space
+        ``span(b, A b, A^2 b, ...)`` of this many steps knows it, and exact where it is invariant.
+        NaN if A times a row is not finite.
+
+    Raises
+    ------
+    InputError
+        If `iterations` is not positive.
+
+    Notes
+    -----
+    Directions that rounding alone tells from the earlier ones are left out (deflation), and the
+    pairs are those of ``Q A Q'`` with Q the orthonormal rows that are left.
+
+    References
+    ----------
+    Golub, G. H., and Van Loan, C. F. (2013). Matrix Computations, 4th ed., ch. 10.
+    Higham, N. J. (2008). Functions of Matrices: Theory and Computation. SIAM, ch. 13.
+    """
+    if iterations < 1:
+        raise InputError(f"the Lanczos iteration needs at least one step, not {iterations}")
+    width, size, dtype = min(right.shape), right.shape[1], right.dtype
+    rounding = 10 * jnp.finfo(dtype).eps
+    largest = jnp.max(jnp.abs(right))
+    fine = jnp.isfinite(largest)
+    unit = jnp.where(fine, right, 0.0) / jnp.where(fine & (largest > 0), largest, 1.0)
+    strength = jnp.linalg.norm(unit)
+    block = _independent(unit, rounding * strength)
+    basis = jnp.zeros(((iterations + 1) * width, size), dtype).at[:width].set(block)
+    matrix = jnp.zeros((basis.shape[0], iterations * width), dtype)
+
+    def unfinished(carry):
+        step, *_, alive = carry
+        return (step < iterations) & alive
+
+    def advance(carry):
+        step, basis, matrix, _, scale, _ = carry
+        image = apply(jax.lax.dynamic_slice_in_dim(basis, step * width, width))
+        fine = jnp.all(jnp.isfinite(image))
+        along = basis @ jnp.where(fine, image, 0.0).T
+        rest = jnp.where(fine, image, 0.0) - along.T @ basis
+        rest = rest - (rest @ basis.T) @ basis
+        scale = jnp.maximum(scale, jnp.max(jnp.abs(along)))
+        block = _independent(rest, rounding * scale)
+        # What was small and is now of length 1 may again have a part in the earlier directions.
+        block = _independent(block - (block @ basis.T) @ basis, 0.5)
+        return (
+            step + 1,
+            jax.lax.dynamic_update_slice_in_dim(basis, block, (step + 1) * width, 0),
+            jax.lax.dynamic_update_slice_in_dim(
+                matrix, jnp.where(fine, along, jnp.nan), step * width, 1
+            ),
+            rest @ rest.T,
+            scale,
+            fine & jnp.any(block != 0),
+        )
+
+    carry = (jnp.zeros((), int), basis, matrix, jnp.zeros((width, width), dtype))
+    carry = (*carry, jnp.zeros((), dtype), fine & jnp.any(block != 0))
+    count, basis, matrix, rest, *_ = jax.lax.while_loop(unfinished, advance, carry)
+    total = iterations * width
+    number = np.arange(total)
+    used = (number < count * width) & jnp.any(basis[:total] != 0, axis=1)
+    basis, matrix = basis[:total], matrix[:total]
+    # Each entry as it was found by the later of its two rows, which knew the earlier one.
+    later = number[:, None] // width > number[None] // width
+    matrix = jnp.where(later, matrix.T, matrix)
+    finite = fine & jnp.all(jnp.isfinite(matrix))
+    values, rotation = jnp.linalg.eigh(
+        jnp.where(finite, (matrix + matrix.T) / 2, jnp.eye(total, dtype=dtype))
+    )
+    last = jax.lax.dynamic_slice_in_dim(rotation, jnp.maximum(count - 1, 0) * width, width)
+    residuals = jnp.sqrt(jnp.maximum(jnp.sum(last * (rest @ last), axis=0), 0.0))
+    return Ritz(
+        jnp.where(finite, jnp.maximum(values, 1.0), jnp.nan),
+        rotation.T @ jnp.where(used[:, None], basis, 0.0),
+        residuals,
+    )
+
+
+def _independent(rows, least):
+    """Orthonormal rows of the same span, 0 in place of those with a singular value up to `least`.
+
+    There are as many as the smaller side of the matrix has.
+    """
+    directions, triangle = jnp.linalg.qr(rows.T)
+    rotation, strength, _ = jnp.linalg.svd(triangle, full_matrices=False)
+    return jnp.where((strength > least)[:, None], (directions @ rotation).T, 0.0)
 
 
 def _unpreconditioned(earlier, found, count):

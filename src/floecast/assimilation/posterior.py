@@ -21,7 +21,7 @@ class Posterior(eqx.Module):
     Notes
     -----
     ``P_a = U [I - sum (1 - 1 / value) v v'] U'``, exact where the pairs are all those with a value
-    above 1. With fewer pairs the errors are overestimated, never underestimated.
+    above 1. With fewer pairs the degrees of freedom are underestimated.
 
     References
     ----------

@@ -1,105 +1,46 @@
-"""Variational analyses of a window: 3D-Var, 4D-Var, 4DEnVar, En4DVar.
-
-Longer than 400 lines because the four methods differ in a few lines of what they share.
-"""
+"""Variational analyses of a window: 3D-Var, 4D-Var, 4DEnVar, En4DVar."""
 
 import abc
+import dataclasses
 from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from floecast.core.ensemble import healthy
+from floecast.core.ensemble import finite, healthy
 from floecast.core.errors import InputError
-from floecast.core.model import Model
+from floecast.core.model import Model, check_run
+from floecast.core.rollout import start_of
 from floecast.observation.operators import observe
 
 from .analysis import Status
 from .bounds import AbstractControl, IceControl
-from .cost import Carried, Cost, EnsembleSlope, Propagated, background_trajectory
-from .covariance import AbstractCovariance, EnsembleCovariance, HybridCovariance
+from .cost import (
+    Carried,
+    Cost,
+    EnsembleSlope,
+    Propagated,
+    background_trajectory,
+    cleaned,
+    heaviest_cell,
+)
+from .covariance import (
+    AbstractCovariance,
+    EnsembleCovariance,
+    HybridCovariance,
+    need_same_shape,
+)
+from .estimate import StartCovariance, Variational
 from .filter import along
-from .minimise import Minimiser, Minimum, minimise
+from .members import AbstractMembers, Analysed, Background
+from .minimise import Minimiser, minimise
 from .misfit import AbstractMisfit, GaussianMisfit
 from .posterior import Posterior
 from .window import AbstractModelError, Window, free_of, schedule
-
-
-class Variational(eqx.Module):
-    """The most likely state at the start of a window, and what is known of its errors.
-
-    Parameters
-    ----------
-    state, background : pytree
-        At the start of the window. Where `status` says that nothing was analysed both are the same.
-    final : pytree
-        At the end of the window: the model run from `state`, under `errors`.
-    control_variables : pytree
-        Those of `state`.
-    errors : pytree or None
-        Errors of the model that were found, leaves ``(blocks, ...)``.
-    observations : Observations
-        Those that were handed in.
-    used : (p,) bool array
-        Which of them counted: inside the window, without a flag, all of them finite.
-    equivalents, background_equivalents : (p,) array
-    member_status : (member,) int array or None
-        `Status` of the members, where an ensemble was handed in.
-    status : int
-        `Status` of the whole.
-    minimum : Minimum
-        With the course of the cost.
-    posterior : Posterior
-        Error covariance of `state` in control variables.
-    control : AbstractControl
-    """
-
-    state: PyTree
-    background: PyTree
-    final: PyTree
-    control_variables: PyTree
-    errors: PyTree
-    observations: PyTree
-    used: Bool[Array, " p"]
-    equivalents: Float[Array, " p"]
-    background_equivalents: Float[Array, " p"]
-    member_status: Int[Array, " member"] | None
-    status: Int[Array, ""]
-    minimum: Minimum
-    posterior: Posterior
-    control: AbstractControl
-
-    def draw(self, key, count):
-        """Ensemble ``(count, ...)`` of states at the start, drawn from the posterior."""
-        return self.control.to_state(
-            jax.tree.map(
-                lambda leaf, drawn: leaf[None] + drawn.astype(leaf.dtype),
-                self.control_variables,
-                self.posterior.draw(key, count),
-            )
-        )
-
-
-class StartCovariance(AbstractCovariance):
-    """Covariance of the start, seen from a control vector that has errors of the model as well."""
-
-    start: AbstractCovariance
-    others: PyTree
-
-    def zero(self):
-        """Control vectors of the start and of the errors."""
-        return self.start.zero(), self.others
-
-    def root(self, control):
-        """Increment of the start."""
-        return self.start.root(control[0])
-
-    def variance(self):
-        """That of the start."""
-        return self.start.variance()
 
 
 class AbstractVariational(eqx.Module):
@@ -120,6 +61,11 @@ class AbstractVariational(eqx.Module):
     minimiser : Minimiser
     checkpoint : int
         As in `Window`.
+    members : AbstractMembers or None
+        With it the members of the background are updated about the analysis; without, only one
+        state is found.
+    from_ensemble : bool
+        Whether the covariance is taken from the members of the background.
 
     Notes
     -----
@@ -137,9 +83,8 @@ class AbstractVariational(eqx.Module):
     minimiser: eqx.AbstractVar[Minimiser]
     checkpoint: eqx.AbstractVar[int]
 
-    @abc.abstractmethod
-    def _prior(self, background):
-        """Control variables of the background, their covariance, flags of good members or None."""
+    members: eqx.AbstractVar[AbstractMembers | None]
+    from_ensemble: eqx.AbstractClassVar[bool]
 
     @abc.abstractmethod
     def _problem(self, free, covariance, plan, run, observations):
@@ -148,23 +93,29 @@ class AbstractVariational(eqx.Module):
         ``run`` is forcing, start and key.
         """
 
-    def analyse(self, background, observations, forcing=None, *, start=0, key=None):
+    @property
+    def takes_ensemble(self):
+        """Whether the background is an ensemble rather than one state."""
+        return self.from_ensemble or self.members is not None
+
+    def analyse(self, background, observations, forcing=None, *, start=None, key=None):
         """State at the start of a window given the observations in it.
 
         Parameters
         ----------
         background : pytree
-            At `start`: one state for the methods with a covariance of their own, an ensemble with
-            leaves ``(member, ...)`` for those that take it from there.
+            At `start`: an ensemble with leaves ``(member, ...)`` for the methods that take their
+            covariance from it, and for all with `members`; else one state.
         observations : Observations
             Or anything with ``value``, ``error_std``, ``time``, ``group`` and ``flag``. Those with
             a flag, outside of the window, or not finite are ignored.
         forcing : Forcing or anything with ``between(start, end)``
             Not needed where the window is one instant.
-        start : int
-            Time of the background [s].
+        start : int, optional
+            Time of the background [s]; that of the forcing if left out, and 0 without one.
         key : key
-            For the model; not needed where the window is one instant.
+            For the model, and for members that draw numbers; not needed where the window is one
+            instant and nothing is drawn.
 
         Returns
         -------
@@ -173,21 +124,39 @@ class AbstractVariational(eqx.Module):
         Raises
         ------
         InputError
-            If there is no forcing or key where one is needed, or background and covariance are not
-            of the same shape.
+            If there is no forcing or key where one is needed, background and covariance are not
+            of the same shape, or the model refuses its input.
         """
         if self.window and (forcing is None or key is None):
             raise InputError(
                 f"{type(self).__name__} runs its model through the window; give analyse a forcing "
                 "and a key="
             )
+        if key is None and self.members is not None and self.members.draws:
+            name = type(self.members).__name__
+            raise InputError(f"{name} draws random numbers; give analyse a key=")
+        if start is None:
+            start = 0 if forcing is None else start_of(forcing)
         plan = schedule(observations, start, self.model.dt, self.window)
+        if self.window:
+            self._check(background, forcing, start)
         return self._analyse(background, observations, plan, (forcing, jnp.asarray(start), key))
+
+    def _check(self, background, forcing, start):
+        """Let the model refuse what it cannot run; states that are not finite are not its care."""
+        end = start + self.window * self.model.dt
+        if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(background)):
+            good = np.asarray(healthy(background) if self.takes_ensemble else finite(background))
+            if not good.any():
+                return
+            if self.takes_ensemble:
+                background = jax.tree.map(lambda leaf: np.asarray(leaf)[good], background)
+        check_run(self.model, background, forcing, start, end)
 
     @eqx.filter_jit
     def _analyse(self, given, observations, plan, run):
-        free, covariance, good = self._prior(given)
-        _need_same_shape(free, covariance)
+        background, free, covariance = self._prior(given)
+        need_same_shape(free, covariance)
         window, predict, slope = self._problem(free, covariance, plan, run, observations)
 
         def cost_of(observations, used):
@@ -196,12 +165,13 @@ class AbstractVariational(eqx.Module):
         cost = cost_of(observations, plan.inside)
         zero, parts = cost.zero()
         before = predict(cost.increments(zero), observations)
-        cost = cost_of(*_cleaned(observations, plan.inside, before))
+        cost = cost_of(*cleaned(observations, plan.inside, before))
         minimum = minimise(cost, self.minimiser)
-        some = jnp.any(cost.used)
-        status = jnp.where(some, minimum.status, Status.NO_OBSERVATIONS)
-        if good is not None:
-            status = jnp.where(jnp.sum(good) > 1, status, Status.TOO_FEW_MEMBERS)
+        status = jnp.where(jnp.any(cost.used), minimum.status, Status.NO_OBSERVATIONS)
+        status = jnp.where(finite(free), status, Status.NOT_FINITE)
+        if background is not None:
+            enough = jnp.sum(background.good) > 1
+            status = jnp.where(enough, status, Status.TOO_FEW_MEMBERS)
         unchanged = (
             (status == Status.NO_OBSERVATIONS)
             | (status == Status.TOO_FEW_MEMBERS)
@@ -211,20 +181,30 @@ class AbstractVariational(eqx.Module):
         change, errors = cost.increments(found)
         analysed = jax.tree.map(lambda leaf, d: leaf + d.astype(leaf.dtype), free, change)
         # A state that was handed in comes back to the bit.
-        background = given if good is None else self.control.to_state(free)
+        old = given if background is None else self.control.to_state(free)
         state = jax.tree.map(
-            lambda old, new: jnp.where(unchanged, old, new),
-            background,
-            self.control.to_state(analysed),
+            lambda old, new: jnp.where(unchanged, old, new), old, self.control.to_state(analysed)
         )
         forcing, start, key = run
         _, final = window.run(state, forcing, start, key, lambda state, step: jnp.zeros(()), errors)
-        status_of = None
-        if good is not None:
-            status_of = jnp.where(good, Status.GOOD, Status.MEMBER_NOT_FINITE)
+        # Where the model fails from the background on, no observation has an equivalent.
+        failed = (status == Status.NO_OBSERVATIONS) & ~finite(final)
+        status = jnp.where(failed, Status.NOT_FINITE, status)
+        ensemble, ritz, member_status = None, minimum.ritz, None
+        if background is not None:
+            member_status = jnp.where(background.good, Status.GOOD, Status.MEMBER_NOT_FINITE)
+        if self.members is not None:
+            predictions = partial(self._predictions, covariance, plan, run, observations)
+            seen = Analysed(background, cost, minimum, self.minimiser, predictions, key)
+            members, good, ritz = self.members.about(analysed, seen, self.control)
+            ensemble = jax.tree.map(
+                lambda new, old: jnp.where(along(good & ~unchanged, new), new, old), members, given
+            )
+            lost = background.good & ~good & ~unchanged
+            member_status = jnp.where(lost, Status.NOT_FINITE, member_status)
         return Variational(
             state=state,
-            background=background,
+            background=old,
             final=final,
             control_variables=analysed,
             errors=errors,
@@ -232,27 +212,33 @@ class AbstractVariational(eqx.Module):
             used=cost.used,
             equivalents=predict((change, errors), observations),
             background_equivalents=before,
-            member_status=status_of,
+            ensemble=ensemble,
+            member_status=member_status,
             status=status,
             minimum=minimum,
-            posterior=Posterior(StartCovariance(covariance, parts(zero)[1]), minimum.ritz),
+            posterior=Posterior(StartCovariance(covariance, parts(zero)[1]), ritz),
             control=self.control,
         )
 
-    def _of_state(self, state):
-        """`_prior` of one state."""
-        return free_of(self.control, state), self.covariance.around(None), None
+    def _predictions(self, covariance, plan, run, observations, free, errors, key):
+        """`Analysed.predictions`."""
+        forcing, start, _ = run
+        run = (forcing, start, key)
+        _, predict, slope = self._problem(free, covariance, plan, run, observations)
+        if errors is not None:
+            predict = dataclasses.replace(predict, errors=errors)
+        return predict, slope
 
-    def _of_ensemble(self, ensemble):
-        """`_prior` of an ensemble: its mean, and the covariance around it."""
-        good = healthy(ensemble)
-        members = jax.tree.map(lambda leaf: jnp.where(along(good, leaf), leaf, 0), ensemble)
-        control = jax.tree.map(
-            lambda leaf: jnp.where(along(good, leaf), leaf, jnp.nan),
-            self.control.to_control(members),
-        )
-        mean = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0, where=along(good, leaf)), control)
-        return mean, self.covariance.around(control), good
+    def _prior(self, given):
+        """Background of an ensemble or None, control variables of the state, their covariance."""
+        if not self.takes_ensemble:
+            return None, free_of(self.control, given), self.covariance.around(None)
+        background, members = Background.of(self.control, given), None
+        if self.members is not None:
+            background = background.times(jnp.sqrt(self.members.inflation.prior))
+        if self.from_ensemble:
+            members = background.members()
+        return background, background.mean, self.covariance.around(members)
 
 
 class Var3D(AbstractVariational):
@@ -263,10 +249,11 @@ class Var3D(AbstractVariational):
 
     Parameters
     ----------
-    model, covariance, window, operator, control, misfit, minimiser, checkpoint
+    model, covariance, window, operator, control, misfit, minimiser, checkpoint, members
         As in `AbstractVariational`.
     """
 
+    from_ensemble: ClassVar[bool] = False
     model: Model
     covariance: AbstractCovariance
     window: int = eqx.field(static=True, default=0)
@@ -275,9 +262,7 @@ class Var3D(AbstractVariational):
     misfit: AbstractMisfit = GaussianMisfit()
     minimiser: Minimiser = Minimiser()
     checkpoint: int = eqx.field(static=True, default=1)
-
-    def _prior(self, background):
-        return self._of_state(background)
+    members: AbstractMembers | None = None
 
     def _problem(self, free, covariance, plan, run, observations):
         window = _window(self)
@@ -290,7 +275,7 @@ class Var4D(AbstractVariational):
 
     Parameters
     ----------
-    model, covariance, window, operator, control, misfit, minimiser, checkpoint
+    model, covariance, window, operator, control, misfit, minimiser, checkpoint, members
         As in `AbstractVariational`.
     errors : AbstractModelError, optional
         Found beside the initial state (weak constraint). Without them the model is taken as
@@ -305,6 +290,7 @@ class Var4D(AbstractVariational):
     2483-2504.
     """
 
+    from_ensemble: ClassVar[bool] = False
     model: Model
     covariance: AbstractCovariance
     window: int = eqx.field(static=True, default=0)
@@ -313,10 +299,8 @@ class Var4D(AbstractVariational):
     misfit: AbstractMisfit = GaussianMisfit()
     minimiser: Minimiser = Minimiser()
     checkpoint: int = eqx.field(static=True, default=1)
+    members: AbstractMembers | None = None
     errors: AbstractModelError | None = None
-
-    def _prior(self, background):
-        return self._of_state(background)
 
     def _problem(self, free, covariance, plan, run, observations):
         window = _window(self, self.errors)
@@ -330,7 +314,7 @@ class En4DVar(AbstractVariational):
 
     Parameters
     ----------
-    model, covariance, window, operator, control, misfit, minimiser, checkpoint
+    model, covariance, window, operator, control, misfit, minimiser, checkpoint, members
         As in `AbstractVariational`; the covariance is a `HybridCovariance` as a rule.
     errors : AbstractModelError, optional
         As in `Var4D`.
@@ -341,6 +325,7 @@ class En4DVar(AbstractVariational):
     Kalman filter for global deterministic NWP. Part I. Mon. Weather Rev., 138, 1550-1566.
     """
 
+    from_ensemble: ClassVar[bool] = True
     model: Model
     covariance: AbstractCovariance = HybridCovariance()
     window: int = eqx.field(static=True, default=0)
@@ -349,22 +334,12 @@ class En4DVar(AbstractVariational):
     misfit: AbstractMisfit = GaussianMisfit()
     minimiser: Minimiser = Minimiser()
     checkpoint: int = eqx.field(static=True, default=1)
+    members: AbstractMembers | None = None
     errors: AbstractModelError | None = None
-
-    def _prior(self, background):
-        return self._of_ensemble(background)
 
     def _problem(self, free, covariance, plan, run, observations):
         window = _window(self, self.errors)
         return window, Propagated(window, free, plan, *run), None
-
-
-def heaviest_cell(observations):
-    """Cell with the largest share in the footprint of each observation, ``(p,)``."""
-    weight = jnp.asarray(observations.weight)
-    return jnp.take_along_axis(
-        jnp.asarray(observations.cell), jnp.argmax(weight, axis=1)[:, None], axis=1
-    )[:, 0]
 
 
 class EnVar4D(AbstractVariational):
@@ -372,7 +347,7 @@ class EnVar4D(AbstractVariational):
 
     Parameters
     ----------
-    model, covariance, window, operator, control, misfit, minimiser, checkpoint
+    model, covariance, window, operator, control, misfit, minimiser, checkpoint, members
         As in `AbstractVariational`; the covariance is that of the ensemble alone, with one block.
     place : callable
         ``place(observations) -> (p,)``: column at which the localisation of each observation is
@@ -391,6 +366,7 @@ class EnVar4D(AbstractVariational):
     assimilation scheme. Part I. Mon. Weather Rev., 136, 3363-3373.
     """
 
+    from_ensemble: ClassVar[bool] = True
     model: Model
     covariance: AbstractCovariance = HybridCovariance()
     window: int = eqx.field(static=True, default=0)
@@ -399,11 +375,9 @@ class EnVar4D(AbstractVariational):
     misfit: AbstractMisfit = GaussianMisfit()
     minimiser: Minimiser = Minimiser()
     checkpoint: int = eqx.field(static=True, default=1)
+    members: AbstractMembers | None = None
     place: Callable = heaviest_cell
     batch: int = eqx.field(static=True, default=8)
-
-    def _prior(self, background):
-        return self._of_ensemble(background)
 
     def _problem(self, free, covariance, plan, run, observations):
         if not isinstance(covariance, EnsembleCovariance) or len({*covariance.blocks}) > 1:
@@ -423,34 +397,3 @@ def _window(method, errors=None):
     return Window(
         method.model, method.operator, method.control, method.window, method.checkpoint, errors
     )
-
-
-def _cleaned(observations, inside, equivalents):
-    """Observations of which those that do not count do no harm, and which ones count."""
-    value, error = jnp.asarray(observations.value), jnp.asarray(observations.error_std)
-    used = inside & (jnp.asarray(observations.flag) == 0) & jnp.isfinite(equivalents)
-    used = used & jnp.isfinite(value) & jnp.isfinite(error) & (error > 0)
-    if not used.size:
-        return observations, used
-    # In place of the others stands one that counts: operators may have no finite derivative there.
-    source = jnp.where(used, jnp.arange(used.size), jnp.argmax(used))
-    cleaned = eqx.tree_at(
-        lambda every: (every.value, every.error_std, every.group),
-        jax.tree.map(lambda field: jnp.asarray(field)[source], observations),
-        (
-            jnp.where(used, value, jnp.nan_to_num(equivalents)),
-            jnp.where(used, error, 1.0),
-            jnp.where(used, jnp.asarray(observations.group), 0),
-        ),
-    )
-    return cleaned, used
-
-
-def _need_same_shape(free, covariance):
-    made = jax.eval_shape(covariance.root, covariance.zero())
-    shapes = [[leaf.shape for leaf in jax.tree.leaves(tree)] for tree in (free, made)]
-    if shapes[0] != shapes[1]:
-        raise InputError(
-            f"the background has fields of shape {shapes[0]} and the covariance of {shapes[1]}; "
-            "they must be those of one state"
-        )

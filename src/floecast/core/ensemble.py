@@ -46,3 +46,8 @@ def healthy(ensemble):
         for leaf in jax.tree.leaves(ensemble)
     ]
     return jnp.all(jnp.stack(finite), axis=0)
+
+
+def finite(state):
+    """Whether all values of one state are finite."""
+    return healthy(jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], state))[0]

@@ -28,8 +28,9 @@ def made(value, kind="concentration", group=0, error=ERROR):
 def test_cost_is_minus_the_logarithm_of_the_probability():
     at = np.array([-1.4, -0.3, -0.02, 0.0, 0.3, 0.9, 1.0, 1.2, 2.5])
     misfit = CensoredMisfit()
+    residual = jax.jit(misfit.residual)
     empty, full, half = (
-        misfit.cost(misfit.residual(at, made(np.full(at.size, y)))) for y in (0.0, 1.0, 0.5)
+        misfit.cost(residual(at, made(np.full(at.size, y)))) for y in (0.0, 1.0, 0.5)
     )
     # Where the probability is 1 to eight digits, the cost is cut off.
     near = at > -0.8
@@ -61,10 +62,10 @@ def test_residual_is_smooth_with_finite_derivatives(dtype):
     assert (residual[:, 0] >= 0).all() and (residual[:, 1] <= 0).all()
     if dtype == jnp.float64:
         # Not at -0.4 and 1.4, where what is left of the residual is cut off.
-        middle = at[(abs(at) < 0.39)]
-        difference = (jax.vmap(both)(middle + small) - jax.vmap(both)(middle - small)) / (2 * small)
-        exact = jax.vmap(lambda c: jax.jvp(both, (c,), (jnp.ones_like(c),))[1])(middle)
-        np.testing.assert_allclose(exact, difference, rtol=1e-6, atol=1e-7)
+        middle = at[abs(at) < 0.39]
+        many = jax.jit(jax.vmap(both))
+        difference = (many(middle + small) - many(middle - small)) / (2 * small)
+        np.testing.assert_allclose(slope[abs(at) < 0.39], difference, rtol=1e-6, atol=1e-7)
 
 
 def test_everything_else_as_before():
@@ -74,11 +75,13 @@ def test_everything_else_as_before():
     obs = Observations.concatenate([thickness, cover])
     at = rng.normal(size=9)
     misfit, normal = CensoredMisfit(0.4, 1.5), GaussianMisfit(0.4, 1.5)
-    residual = misfit.residual(at, obs)
+    residual = jax.jit(misfit.residual)(at, obs)
     # The censored one has left its group.
     alone = obs.replace(group=np.where(np.arange(9) == 5, 0, obs.group))
     rest = np.arange(9) != 5
-    np.testing.assert_allclose(residual[rest], normal.residual(at, alone)[rest], rtol=1e-13)
+    np.testing.assert_allclose(
+        residual[rest], jax.jit(normal.residual)(at, alone)[rest], rtol=1e-13
+    )
     for name in ("cost", "weight"):
         ours, theirs = getattr(misfit, name), getattr(normal, name)
         np.testing.assert_array_equal(ours(residual), theirs(residual))
@@ -166,13 +169,10 @@ def test_analysis_of_clipped_concentration():
     background = jnp.asarray(truth + ERROR * rng.normal(size=400))
     covariance = MatrixCovariance(ERROR * np.eye(400))
 
-    def bias(misfit):
-        method = Var3D(
-            Lorenz96(), covariance, 0, lambda x, seen: x[seen.cell[:, 0]], Unbounded(), misfit
-        )
-        found = method.analyse(background, obs)
-        assert found.status in (Status.GOOD, Status.STOPPED_EARLY)
-        return np.mean((found.state - truth) * np.sign(0.5 - truth))
-
-    assert abs(bias(CensoredMisfit())) < 0.005
-    assert bias(GaussianMisfit()) > 0.02
+    method = Var3D(
+        Lorenz96(), covariance, 0, lambda x, seen: x[seen.cell[:, 0]], Unbounded(), CensoredMisfit()
+    )
+    found = method.analyse(background, obs)
+    assert found.status in (Status.GOOD, Status.STOPPED_EARLY)
+    # It is 0.03 with normal errors.
+    assert abs(np.mean((found.state - truth) * np.sign(0.5 - truth))) < 0.005

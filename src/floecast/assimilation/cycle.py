@@ -10,6 +10,7 @@ import numpy as np
 
 from floecast.core.errors import InputError
 from floecast.core.shapes import roomy
+from floecast.observation.observations import NO_OBSERVATION
 from floecast.observation.operators import observe
 
 from .analysis import Analysis, Status
@@ -173,7 +174,7 @@ def cycle(
     runs_key, analysis_key = jax.random.split(key)
     # Cycles differ in what was observed: with room to spare few of them are compiled anew.
     count = observations.size
-    observations = observations.padded(roomy(count))
+    observations = padded(observations, roomy(count))
 
     def run(ensemble):
         return run_members(
@@ -214,11 +215,31 @@ def cycle(
     return Cycled(_first(count, analysis), found)
 
 
+def padded(observations, size):
+    """Observations with more at their end, up to a size, which have a flag and count for nothing.
+
+    Parameters
+    ----------
+    observations : Observations
+        Or any data class of arrays along p with ``error_std`` and ``flag``.
+    size : int
+    """
+    more = ((0, size - observations.size),)
+
+    def wider(name):
+        field = np.asarray(getattr(observations, name))
+        fill = {"error_std": 1, "flag": NO_OBSERVATION}.get(name, 0)
+        return np.pad(field, more + ((0, 0),) * (field.ndim - 1), constant_values=fill)
+
+    names = [field.name for field in dataclasses.fields(observations)]
+    return dataclasses.replace(observations, **{name: wider(name) for name in names})
+
+
 def _first(count, analysis):
     """The analysis with its first observations, without what fills them up."""
     return dataclasses.replace(
         analysis,
-        observations=analysis.observations.select(np.arange(count)),
+        observations=jax.tree.map(lambda field: field[:count], analysis.observations),
         equivalents=analysis.equivalents[:, :count],
         background_equivalents=analysis.background_equivalents[:, :count],
     )

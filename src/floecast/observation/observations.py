@@ -102,17 +102,6 @@ class Observations(eqx.Module):
         """The same with other values for some fields."""
         return dataclasses.replace(self, **fields)
 
-    def padded(self, size):
-        """With more at the end, up to a size, which have a flag and see the first cell."""
-        more = ((0, size - self.size),)
-
-        def wider(name, field):
-            field = np.asarray(field)
-            fill = {"error_std": 1, "flag": NO_OBSERVATION}.get(name, 0)
-            return np.pad(field, more + ((0, 0),) * (field.ndim - 1), constant_values=fill)
-
-        return Observations(**{name: wider(name, field) for name, field in self._arrays().items()})
-
     @staticmethod
     def concatenate(parts):
         """All observations of several sets; footprints are padded with cells of weight 0."""

@@ -34,7 +34,7 @@ class CovarianceSection(Section):
     """Errors of the background."""
 
     localisation_km: float = Field(
-        700.0, gt=0, description="Half-width c of the taper; it ends at 2 c."
+        300.0, gt=0, description="Half-width c of the taper; it ends at 2 c."
     )
     ensemble_weight: float = Field(
         0.8, ge=0, le=1, description="Share of the ensemble in En4DVar's covariance."
@@ -44,6 +44,12 @@ class CovarianceSection(Section):
         0.08, gt=0, description="Static error of concentration at half cover [1]."
     )
     static_thickness: float = Field(0.2, gt=0, description="Static error of thickness [m].")
+    model_concentration: float = Field(
+        0.04, ge=0, description="Error of the model over a window, at half cover [1]."
+    )
+    model_thickness: float = Field(
+        0.02, ge=0, description="The same for thickness [m]; both with the static correlations."
+    )
 
 
 class AssimilationConfig(Section):
@@ -62,7 +68,7 @@ class AssimilationConfig(Section):
     observations: ObservationsSection = ObservationsSection()
     covariance: CovarianceSection = CovarianceSection()
     inflation: float = Field(1.0, ge=1, description="Factor on the background covariance.")
-    relaxation: float = Field(0.3, ge=0, le=1, description="Of the spread to the prior (RTPS).")
+    relaxation: float = Field(0.4, ge=0, le=1, description="Of the spread to the prior (RTPS).")
     outer: int = Field(2, ge=1, le=10, description="Linearisations of a variational method.")
     inner: int = Field(30, ge=1, le=200, description="Lanczos steps of each.")
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from floecast.assimilation.asynchronous import Asynchronous
+from floecast.assimilation.bounds import IceControl
 from floecast.assimilation.covariance import HybridCovariance
 from floecast.assimilation.cycle import Recentred, cycle
 from floecast.assimilation.diagnostics import innovation_statistics
@@ -135,17 +136,55 @@ def method_of(config, grid, emulator):
     return Recentred(kind(covariance=static, **shared), members)
 
 
-def static_covariance(section, grid):
-    """Static covariance of concentration and thickness, in control variables."""
+def static_covariance(section, grid, concentration=None, thickness=None):
+    """Covariance of concentration and thickness by diffusion, in control variables.
+
+    Parameters
+    ----------
+    section : CovarianceSection
+    grid : Grid
+    concentration, thickness : float, optional
+        Standard deviations; the static ones if left out.
+    """
     std = IceState(
-        concentration=section.static_concentration,
-        ice_volume=section.static_thickness,
+        concentration=section.static_concentration if concentration is None else concentration,
+        ice_volume=section.static_thickness if thickness is None else thickness,
         snow_volume=0.0,
         u=0.0,
         v=0.0,
         damage=0.0,
     )
     return DiffusionCovariance(grid, std, 1e3 * section.static_length_km)
+
+
+@eqx.filter_jit
+def perturbed(ensemble, covariance, control, key):
+    """Members with errors of the model over a window, drawn in control variables (additive).
+
+    Parameters
+    ----------
+    ensemble : IceState
+        Leaves ``(member, y, x)``.
+    covariance : AbstractCovariance
+        Of the errors.
+    control : AbstractControl
+    key : key
+
+    Returns
+    -------
+    IceState
+        With the same mean in control variables. Where no member has ice none is made.
+    """
+    members = ensemble.concentration.shape[0]
+    drawn = jax.lax.map(covariance.draw, jax.random.split(key, members))
+    some = jnp.any(ensemble.concentration > 0.01, axis=0)
+
+    def moved(leaf, draw):
+        return leaf + jnp.where(some, draw - jnp.mean(draw, axis=0), 0.0).astype(leaf.dtype)
+
+    free = jax.tree.map(moved, control.to_control(ensemble), drawn)
+    new = control.to_state(free)
+    return jax.tree.map(lambda new, old: jnp.where(some, new, old), new, ensemble)
 
 
 class _Run:
@@ -157,6 +196,12 @@ class _Run:
         self.emulator = Emulator.load(config.emulator or config.preset, self.grid)
         self.twin = Twin(config.preset, config.twin, days_of(config))
         self.method = method_of(config, self.grid, self.emulator)
+        section = config.covariance
+        self.model_error = None
+        if section.model_concentration and section.model_thickness:
+            self.model_error = static_covariance(
+                section, self.grid, section.model_concentration, section.model_thickness
+            )
 
     def key(self, *names):
         return named_key(self.config.seed, "assimilation", *names)
@@ -189,6 +234,9 @@ class _Run:
         seen = self.twin.observe(truth, config.observations, start, end, self.key("observations"))
         weathers = self.twin.forecasters(self.key("weather"), config.members)
         each, mean = forcings(weathers, start, steps, dt)
+        if self.model_error is not None:
+            key = self.key("model error", number)
+            ensemble = perturbed(ensemble, self.model_error, IceControl(), key)
         found = cycle(
             self.method,
             self.emulator,

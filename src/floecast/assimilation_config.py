@@ -4,9 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from floecast.config import Section, load_config, make_config
-
-METHODS = ("free_run", "letkf", "var3d", "var4d", "envar4d", "en4dvar")
+from floecast.config import Section, load_config, make_config, read_tree
 
 
 class TwinSection(Section):
@@ -76,6 +74,11 @@ class AssimilationConfig(Section):
     def name(self):
         """Name of its folder where none is given."""
         return f"{self.preset}_twin_{self.method}"
+
+
+def is_of_cycles(path):
+    """Whether a configuration file is one of cycles, which says how many, and not of one run."""
+    return "cycles" in read_tree(path)
 
 
 def assimilation_config(path=None, overrides=()):

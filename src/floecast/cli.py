@@ -88,13 +88,36 @@ def run_command(
 def assimilate(
     path: ConfigPath = None,
     config: ConfigOption = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Cycles in a twin of this grid, without CONFIG.")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="truth.npz of another run of the same twin.")
+    ] = None,
     data: Data = None,
     out: Out = None,
     override: Override = None,
     as_json: Json = False,
 ):
-    """Run up to the analysis."""
-    _run(_one_of(path, config), data, out, override, as_json, until="analysis")
+    """Run up to the analysis; with --preset, or CONFIG of cycles, go from cycle to cycle."""
+    from floecast.assimilation_config import assimilation_config, is_of_cycles
+
+    file = path or config
+    if preset is None and (file is None or not is_of_cycles(file)):
+        if truth is not None:
+            raise InputError("--truth goes with cycles: give --preset, or CONFIG of cycles")
+        return _run(_one_of(path, config), data, out, override, as_json, until="analysis")
+    if path is not None and config is not None:
+        raise InputError("give the configuration once, as CONFIG or as --config FILE")
+    options = [] if preset is None else [f"preset={preset}"]
+    resolved = assimilation_config(file, [*options, *(override or ())])
+    from floecast.experiment.assimilation import assimilate as run
+    from floecast.progress import progress_for
+
+    with progress_for(sys.stderr) as progress:
+        folder = run(resolved, out=out, truth=truth, progress=progress)
+    told = {"folder": str(folder.path), **folder.manifest}
+    return _finish(told, as_json, f"cycles: {folder.file('cycles.jsonl')}")
 
 
 @app.command()

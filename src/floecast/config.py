@@ -277,6 +277,11 @@ def load_config(path, overrides=(), schema=None):
     InputError
         If the file is missing, is not YAML, or a key or value is wrong; names the key.
     """
+    return make_config(read_tree(path), str(path), schema=schema, overrides=overrides)
+
+
+def read_tree(path):
+    """What a YAML configuration holds, as a dictionary that is not checked; see `load_config`."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no configuration at {path}")
@@ -288,7 +293,7 @@ def load_config(path, overrides=(), schema=None):
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise InputError(f"{path} holds no sections; see `floecast config init`")
-    return make_config(tree, str(path), schema=schema, overrides=overrides)
+    return tree
 
 
 def make_config(tree, origin="configuration", *, schema=None, overrides=()):

@@ -180,11 +180,12 @@ def perturbed(ensemble, covariance, control, key):
     some = jnp.any(ensemble.concentration > 0.01, axis=0)
 
     def moved(leaf, draw):
-        return leaf + jnp.where(some, draw - jnp.mean(draw, axis=0), 0.0).astype(leaf.dtype)
+        apart = draw - jnp.mean(draw, axis=0, keepdims=True)
+        return leaf + jnp.where(some[None], apart, 0.0).astype(leaf.dtype)
 
     free = jax.tree.map(moved, control.to_control(ensemble), drawn)
     new = control.to_state(free)
-    return jax.tree.map(lambda new, old: jnp.where(some, new, old), new, ensemble)
+    return jax.tree.map(lambda new, old: jnp.where(some[None], new, old), new, ensemble)
 
 
 class _Run:

@@ -43,10 +43,10 @@ class CovarianceSection(Section):
     )
     static_thickness: float = Field(0.2, gt=0, description="Static error of thickness [m].")
     model_concentration: float = Field(
-        0.04, ge=0, description="Error of the model over a window, at half cover [1]."
+        0.06, ge=0, description="Error of the model over a window, at half cover [1]."
     )
     model_thickness: float = Field(
-        0.02, ge=0, description="The same for thickness [m]; both with the static correlations."
+        0.03, ge=0, description="The same for thickness [m]; both with the static correlations."
     )
 
 

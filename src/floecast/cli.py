@@ -344,15 +344,16 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="simulator, winton, mevp_box, cyclone, bulk, gabls1, column, emulator, lorenz96 "
-            "or lorenz63."
+            help="simulator, winton, mevp_box, cyclone, bulk, gabls1, column, emulator, twin, "
+            "lorenz96 or lorenz63."
         ),
     ],
     spacing_km: Annotated[
         int | None, typer.Option(help="Side of a cell of the cyclone case: 8, 4 or 2.")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Grid of the emulator case: arctic50 or arctic100.")
+        str | None,
+        typer.Option(help="Grid of the emulator and twin cases: arctic50 or arctic100."),
     ] = None,
     weights: Annotated[
         Path | None,
@@ -360,10 +361,14 @@ def bench(
     ] = None,
     work: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where the emulator case keeps the runs of its truth."),
+        typer.Option(metavar="DIR", help="Where the emulator and twin cases keep their runs."),
     ] = None,
     dates: Annotated[int | None, typer.Option(help="Forecasts of the emulator case.")] = None,
-    members: Annotated[int | None, typer.Option(help="Members of each of them.")] = None,
+    members: Annotated[
+        int | None, typer.Option(help="Members of each of them, or of the twin.")
+    ] = None,
+    cycles: Annotated[int | None, typer.Option(help="Cycles of the twin.")] = None,
+    month: Annotated[int | None, typer.Option(help="Month in which the twin begins.")] = None,
     data: Data = None,
     as_json: Json = False,
 ):
@@ -373,7 +378,7 @@ def bench(
     from floecast.progress import progress_for
 
     given = {"spacing_km": spacing_km, "preset": preset, "weights": weights, "work": work}
-    given |= {"dates": dates, "members": members}
+    given |= {"dates": dates, "members": members, "cycles": cycles, "month": month}
     options = {key: value for key, value in given.items() if value is not None}
     if data is not None and "data" in module_of(name).OPTIONS:
         options["data"] = data

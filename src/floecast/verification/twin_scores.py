@@ -27,7 +27,8 @@ def twin_scores(ensemble, truth, grid):
         By field ``rmse`` and ``bias`` of the mean, ``spread`` as it should be for that error
         (Fortin et al. 2014), fair ``crps``, in the unit of the field, by area: concentration over
         the sea, volumes and damage where the truth or the mean has ice, drift where both sides of
-        a face have it. ``iiee`` of the median edge and ``sps`` [1e6 km2].
+        a face have it; of `thickness` over the ice ``rmse`` and ``bias`` where truth and mean have
+        ice. ``iiee`` of the median edge and ``sps`` [1e6 km2].
     """
     members = {name: np.asarray(getattr(ensemble, name), float) for name in FIELDS}
     good = np.all([np.isfinite(field).all(axis=(1, 2)) for field in members.values()], axis=0)
@@ -55,8 +56,20 @@ def twin_scores(ensemble, truth, grid):
             "spread": float(np.sqrt(np.sum(share * variance))),
             "crps": float(crps(field, true[name], weights=weight, fair=True)),
         }
+    both = pack & (cover > ICE_EDGE)
+    share = sea * both / np.sum(sea * both)
+    thickness = _over(members["ice_volume"].mean(axis=0), cover, both)
+    error = thickness - _over(true["ice_volume"], true["concentration"], both)
+    told["thickness"] = {
+        "rmse": float(np.sqrt(np.sum(share * error**2))),
+        "bias": float(np.sum(share * error)),
+    }
     concentration = members["concentration"], true["concentration"]
     median = np.median(concentration[0], axis=0)
     told["iiee"] = float(iiee(median, concentration[1], weights=sea).iiee) / 1e12
     told["sps"] = float(sps(*concentration, weights=sea, fair=True)) / 1e12
     return told
+
+
+def _over(volume, cover, where):
+    return np.where(where, volume, 0.0) / np.where(where, cover, 1.0)

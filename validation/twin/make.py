@@ -1,0 +1,196 @@
+"""Assimilation methods in twins; writes README.md and the figures of this folder.
+
+    python validation/twin/make.py --work DIR
+
+Twins that DIR holds are read, others are made; an interrupted command goes on. Each of
+``PRESET_MONTH`` in DIR is one twin, as `floecast bench twin --work` leaves it.
+"""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from floecast.bench import twin as bench
+from floecast.bench.machine import machine
+from floecast.progress import progress_for
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+HERE = Path(__file__).parent
+NAMES = {
+    "free_run": "free run",
+    "letkf": "LETKF",
+    "var3d": "3D-Var",
+    "var4d": "4D-Var, static",
+    "envar4d": "4DEnVar",
+    "en4dvar": "En4DVar",
+}
+COLOURS = dict(
+    zip(NAMES, ("0.5", "tab:blue", "tab:brown", "tab:green", "tab:purple", "tab:red"), strict=True)
+)
+MONTHS = {1: "January", 5: "May", 9: "September"}
+SHOWN = {
+    "thickness": "thickness [m]",
+    "ice_volume": "ice volume [m]",
+    "concentration": "concentration [1]",
+}
+
+
+def main():
+    """Cycle, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--work", required=True, type=Path, help="folder for the runs")
+    parser.add_argument("--preset", default="arctic100")
+    parser.add_argument("--months", type=int, nargs="+", default=[1, 5])
+    parser.add_argument("--cycles", type=int, default=45)
+    parser.add_argument("--members", type=int, default=20)
+    given = parser.parse_args()
+    parts = []
+    with progress_for(sys.stderr) as progress:
+        for month in given.months:
+            work = given.work / f"{given.preset}_{month}"
+            told = bench.cycled(given.preset, work, given.cycles, month, given.members, progress)
+            figure = f"{given.preset}_{month}.png"
+            draw(told, HERE / figure)
+            parts += section(told, given, month, figure)
+    (HERE / "README.md").write_text("\n".join([*head(given), *parts, ""]), encoding="utf-8")
+
+
+def draw(told, path):
+    """Errors by cycle, and by lead of the forecasts."""
+    figure, axes = plt.subplots(2, 3, figsize=(13, 7), layout="constrained")
+    for axis, (name, label) in zip(axes[0], SHOWN.items(), strict=True):
+        for method, (cycles, _) in told.items():
+            days = 2 * (1 + np.array([row["cycle"] for row in cycles]))
+            error = [row["analysis"][name]["rmse"] for row in cycles]
+            axis.plot(days, error, color=COLOURS[method], label=NAMES[method])
+            if "spread" in cycles[0]["analysis"][name] and method in ("letkf", "en4dvar"):
+                spread = [row["analysis"][name]["spread"] for row in cycles]
+                axis.plot(days, spread, color=COLOURS[method], linestyle=":")
+        axis.set(xlabel="day", ylabel=f"error of {label}", ylim=(0, None))
+    axes[0, 0].legend(fontsize="small")
+    axes[0, 1].set_title("analysis mean: root-mean-square error; dotted: spread", fontsize="small")
+    axis = axes[1, 0]
+    for method, (cycles, _) in told.items():
+        days = 2 * (1 + np.array([row["cycle"] for row in cycles]))
+        axis.plot(days, [row["analysis"]["iiee"] for row in cycles], color=COLOURS[method])
+    axis.set(xlabel="day", ylabel="integrated ice-edge error [10$^6$ km$^2$]", ylim=(0, None))
+    for axis, name in zip(axes[1, 1:], ("ice_volume", "concentration"), strict=True):
+        for method, (_, forecasts) in told.items():
+            leads = sorted({row["lead_hours"] for row in forecasts})
+            rows = bench.settled(forecasts)
+            error = [
+                np.sqrt(np.mean([r[name]["rmse"] ** 2 for r in rows if r["lead_hours"] == lead]))
+                for lead in leads
+            ]
+            axis.plot(np.array(leads) / 24, error, color=COLOURS[method])
+        axis.set(xlabel="lead [days]", ylabel=f"forecast error of {SHOWN[name]}", ylim=(0, None))
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def head(given):
+    """What was done."""
+    on = machine()
+    return [
+        "# Assimilation methods in twins",
+        "",
+        f"Made on {datetime.now(UTC):%Y-%m-%d} with",
+        "",
+        "```",
+        f"python validation/twin/make.py --work DIR --preset {given.preset} --months "
+        f"{' '.join(map(str, given.months))} --cycles {given.cycles} --members {given.members}",
+        "```",
+        "",
+        f"Truth: the simulator (BBM, Winton, WENO5) on {given.preset} in weather of the test "
+        "split. The methods do not know it: they carry "
+        f"{given.members} members of the emulator, begun from other years at the same date with "
+        "likely errors, each in weather with the error of an analysis of its own, and a forecast's "
+        "after the last window. Windows of two days. Observed are the daily concentration of every "
+        "cell (footprint 50 km, error 5 to 15 %, clipped to 0..1) and, from mid October to mid "
+        "April, the thickness below the tracks of CryoSat-2 (error 0.3 m). All methods get the "
+        "same observations, members and weather; the members of all variational methods stand "
+        "about the analysis with the anomalies of the LETKF. Means leave out the first fifth of "
+        "the cycles; intervals (95 %) by blocks of paired cycles, which hold for this truth "
+        "alone: one weather, one season.",
+        "",
+        f"{on['cores']} cores ({on['cpu']}), jax {on['jax']}.",
+        "",
+    ]
+
+
+def section(told, given, month, figure):
+    """Tables of a twin."""
+    free, free_forecasts = told["free_run"]
+    lines = [
+        f"## {given.preset}, {2 * given.cycles} days from {MONTHS.get(month, month)} on",
+        "",
+        f"![errors by day and lead]({figure})",
+        "",
+        "Error of the analysis over that of the free run (below 1 is better), spread over error:",
+        "",
+        "| method | thickness | ice volume | concentration | snow | IIEE | SPS | CRPS volume "
+        "| spread/error volume | concentration | snow | s a cycle |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for method, (cycles, _) in told.items():
+        cells = [NAMES[method]]
+        for name in ("thickness", "ice_volume", "concentration", "snow_volume"):
+            value, low, high = bench.compared(cycles, free, name)
+            cells.append("1" if method == "free_run" else f"{value:.2f} ({low:.2f}-{high:.2f})")
+        for name in ("iiee", "sps"):
+            ratio = np.mean(bench.series(cycles, name)) / np.mean(bench.series(free, name))
+            cells.append(f"{ratio:.2f}")
+        crps = [
+            np.mean([row["analysis"]["ice_volume"]["crps"] for row in bench.settled(rows)])
+            for rows in (cycles, free)
+        ]
+        cells.append(f"{crps[0] / crps[1]:.2f}")
+        for name in ("ice_volume", "concentration", "snow_volume"):
+            spread, error = (bench.squares(cycles, name, kind) for kind in ("spread", "rmse"))
+            cells.append(f"{np.sqrt(spread.mean() / error.mean()):.2f}")
+        cells.append(f"{np.median([row['seconds'] for row in cycles]):.1f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    error = np.sqrt([np.mean(bench.squares(free, name, "rmse")) for name in SHOWN])
+    lines += [
+        "",
+        f"Errors of the free run: thickness {error[0]:.3f} m, ice volume {error[1]:.3f} m, "
+        f"concentration {error[2]:.3f}.",
+        "",
+        "Forecasts from the analyses, error over that of the free run at the same time:",
+        "",
+        "| method | volume, 1 day | 3 | 5 | 10 | concentration, 1 day | 3 | 5 | 10 |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for method, (_, forecasts) in told.items():
+        cells = [NAMES[method]]
+        for name in ("ice_volume", "concentration"):
+            for day in bench.FORECAST_DAYS:
+                mine, others = (
+                    [row for row in rows if row["lead_hours"] == 24 * day]
+                    for rows in (forecasts, free_forecasts)
+                )
+                value = bench.compared(mine, others, name, part=None)[0]
+                cells.append(f"{value:.2f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    costs = [row["minimisation"] for row in told["en4dvar"][0]]
+    twice = np.mean([one["twice_cost_over_observations"] for one in costs])
+    status = [row["status"] for row in told["en4dvar"][0]]
+    members = min(row["analysis"]["members"] for row in told["en4dvar"][0])
+    lines += [
+        "",
+        f"En4DVar: 2J/p {twice:.2f}; status of the cycles "
+        f"{ {number: status.count(number) for number in sorted(set(status))} } (0 converged, 4 "
+        f"stopped at the last outer loop); at least {members} healthy members.",
+        "",
+    ]
+    return lines
+
+
+if __name__ == "__main__":
+    main()

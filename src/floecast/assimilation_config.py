@@ -68,7 +68,7 @@ class AssimilationConfig(Section):
     inflation: float = Field(1.0, ge=1, description="Factor on the background covariance.")
     relaxation: float = Field(0.4, ge=0, le=1, description="Of the spread to the prior (RTPS).")
     outer: int = Field(2, ge=1, le=10, description="Linearisations of a variational method.")
-    inner: int = Field(30, ge=1, le=200, description="Lanczos steps of each.")
+    inner: int = Field(20, ge=1, le=200, description="Lanczos steps of each.")
 
     @property
     def name(self):

@@ -77,7 +77,7 @@ def test_killed_after_a_cycle_it_comes_to_the_same_to_the_bit(config, truth, twi
     one, other = (load_checkpoint(run.file("ensemble.npz"), like) for run in (whole, cut))
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
         assert (np.asarray(a) == np.asarray(b)).all()
-    for name in ("cycles.jsonl", "forecasts.jsonl"):
+    for name in ("cycles.jsonl", "forecasts.jsonl", "rejected.jsonl"):
         assert lines(whole, name) == lines(cut, name)
     told = lines(whole, "cycles.jsonl")
     assert [row["status"] for row in told] == [0, 0]

@@ -18,7 +18,7 @@ from floecast.assimilation.inflation import Inflation
 from floecast.assimilation.kalman import LETKF
 from floecast.assimilation.localisation import GaspariCohn
 from floecast.assimilation.minimise import Minimiser
-from floecast.assimilation.misfit import GaussianMisfit
+from floecast.assimilation.misfit import CensoredMisfit
 from floecast.assimilation.modulation import SeparableRoot
 from floecast.assimilation.variational import En4DVar, EnVar4D, Var3D, Var4D
 from floecast.core.atomic import write_text
@@ -30,7 +30,13 @@ from floecast.emulator.model import Emulator
 from floecast.forecast.ensemble import forecast
 from floecast.io.checkpoint import load_checkpoint, save_checkpoint
 from floecast.io.run_folder import RunFolder, default_folder
-from floecast.observation.quality_control import check_departure, check_range, summary
+from floecast.observation.quality_control import (
+    check_departure,
+    check_duplicates,
+    check_range,
+    rejected,
+    summary,
+)
 from floecast.progress import Silent
 from floecast.verification.twin_scores import twin_scores
 
@@ -54,7 +60,8 @@ def assimilate(config, *, out=None, truth=None, progress=None):
     -------
     RunFolder
         With ``truth.npz`` unless one was given, ``cycles.jsonl`` and ``forecasts.jsonl`` with the
-        diagnostics and scores of each, and ``ensemble.npz``, the last one.
+        diagnostics and scores of each, ``rejected.jsonl`` with the observations that were not used
+        and why, and ``ensemble.npz``, the last one.
 
     Notes
     -----
@@ -73,7 +80,9 @@ def assimilate(config, *, out=None, truth=None, progress=None):
                 run.twin.make(truth, progress.advance)
     progress.stage("cycles", "done before" if folder.done("cycles") else "begun")
     if not folder.done("cycles"):
-        with folder.stage("cycles", ["cycles.jsonl", "forecasts.jsonl", "ensemble.npz"]):
+        with folder.stage(
+            "cycles", ["cycles.jsonl", "forecasts.jsonl", "rejected.jsonl", "ensemble.npz"]
+        ):
             run.go(run.twin.read(truth), progress)
     return folder
 
@@ -118,7 +127,7 @@ def method_of(config, grid, emulator):
             lambda e: e.noise_scale, emulator, jnp.zeros_like(emulator.noise_scale)
         ),
         "window": steps,
-        "misfit": GaussianMisfit(shared_error=given.shared_error),
+        "misfit": CensoredMisfit(shared_error=given.shared_error),
         "minimiser": Minimiser(outer=config.outer, inner=config.inner),
     }
     if config.method == "envar4d":
@@ -215,13 +224,16 @@ class _Run:
         done = 0
         if file.exists():
             ensemble, done = load_checkpoint(file, (ensemble, done))
-        cycles, forecasts = (
-            _Lines(self.folder.file(f"{name}.jsonl"), done) for name in ("cycles", "forecasts")
+        cycles, forecasts, refused = (
+            _Lines(self.folder.file(f"{name}.jsonl"), done)
+            for name in ("cycles", "forecasts", "rejected")
         )
         for number in range(done, config.cycles):
             start = self.twin.start + number * window
-            ensemble, told = self._cycle(ensemble, truth, number, start)
+            ensemble, told, checked = self._cycle(ensemble, truth, number, start)
             cycles.add({"cycle": number, "end": iso(start + window), **told})
+            for row in rejected(checked):
+                refused.add({"cycle": number, **row})
             if config.forecast_every and (number + 1) % config.forecast_every == 0:
                 for row in self._forecast(ensemble, truth, number, start + window):
                     forecasts.add({"cycle": number, **row})
@@ -262,11 +274,12 @@ class _Run:
             "background": twin_scores(analysis.background, now, self.grid),
             "analysis": twin_scores(analysis.ensemble, now, self.grid),
         }
-        return analysis.ensemble, told
+        return analysis.ensemble, told, analysis.observations
 
     def _check(self, observations, equivalents):
         limit = self.config.observations.gross_check
-        return check_departure(check_range(observations), equivalents, factor=limit)
+        checked = check_duplicates(check_range(observations))
+        return check_departure(checked, equivalents, factor=limit)
 
     def _forecast(self, ensemble, truth, number, start):
         """Scores of each day of a forecast in weather that is known less and less."""

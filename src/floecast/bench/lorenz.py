@@ -12,7 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from floecast.assimilation.bounds import Unbounded
+from floecast.assimilation.covariance import MatrixCovariance
+from floecast.assimilation.minimise import Minimiser
 from floecast.assimilation.smoother import IEnKS
+from floecast.assimilation.variational import Var3D
 from floecast.core.keys import named_key
 from floecast.testbeds import (
     PointObservations,
@@ -23,6 +27,8 @@ from floecast.testbeds import (
 )
 
 SEEDS = 5
+ONCE = Minimiser(outer=1, inner=40, tolerance=1e-8)
+"""Minimiser of a quadratic cost."""
 
 
 class Case(NamedTuple):
@@ -78,7 +84,8 @@ def rmse(case, cycle: Callable, members, delay=0, seeds=SEEDS):
         ``cycle(ensemble, observations, key) -> (ensemble, mean)``: from the ensemble at the end of
         a cycle to that at the end of the next, and the mean ``(n,)`` of the analysis at the
         observations.
-    members : int
+    members : int or None
+        One state is cycled if None.
     delay : int
         How many observation times the ensemble that is handed over lies behind.
     seeds : int
@@ -132,6 +139,53 @@ def smoothing(case, lag, **settings):
     def cycle(ensemble, observations, key):
         found = method.analyse(ensemble, observations, Unforced(), key=key)
         return case.advance(found.start), jnp.mean(found.analysis.ensemble, axis=0)
+
+    return cycle
+
+
+def climatology(case, steps=20000, spin_up=1000):
+    """Covariance ``(n, n)`` of the states of a long run of the model of a case."""
+    first = initial_ensemble(named_key(0, "climatology"), case.mean, case.std)
+
+    @jax.jit
+    def states(state):
+        state = jax.lax.fori_loop(0, spin_up, lambda _, x: case.model.step(x, None, None), state)
+        later = jax.lax.scan(
+            lambda x, _: (case.model.step(x, None, None),) * 2, state, length=steps
+        )
+        return later[1]
+
+    return np.cov(np.asarray(states(first)).T)
+
+
+def interpolating(case, share):
+    """Cycle of a 3D-Var of one state, with a share of the climatological covariance."""
+    covariance = MatrixCovariance.of(share * climatology(case))
+    method = Var3D(case.model, covariance, 0, observe_points, Unbounded(), minimiser=ONCE)
+
+    def cycle(state, observations, key):
+        state = method.analyse(case.advance(state), observations).state
+        return state, state
+
+    return cycle
+
+
+def sliding(case, lag, kind, covariance, **settings):
+    """Cycle of a variational window of `lag` intervals, moved by one of them each time.
+
+    The observations at the end of the window act on its start, as in `smoothing`: each is used
+    once. Without members one state is cycled.
+    """
+    method = kind(case.model, covariance, lag * case.steps, observe_points, Unbounded(), **settings)
+    end = np.full(case.mean.size, lag * case.steps * case.model.dt)
+
+    def cycle(background, observations, key):
+        observations = observations.replace(time=end)
+        found = method.analyse(background, observations, Unforced(), key=key)
+        if found.ensemble is None:
+            return case.advance(found.state), found.final
+        last = jax.lax.fori_loop(0, lag, lambda _, x: case.advance(x), found.ensemble)
+        return case.advance(found.ensemble), jnp.mean(last, axis=0)
 
     return cycle
 

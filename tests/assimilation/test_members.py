@@ -19,7 +19,7 @@ from floecast.assimilation.modulation import EigenRoot
 from floecast.assimilation.variational import En4DVar, EnVar4D, Var3D, Var4D
 from floecast.assimilation.window import StateError
 from floecast.core.errors import InputError
-from floecast.testbeds import Lorenz96, Unforced, circle, observe_points, point_observations
+from floecast.testbeds import Unforced, circle, observe_points, point_observations
 
 MEMBERS, SIZE, STEPS = 6, 8, 4
 RNG = np.random.default_rng(5)
@@ -64,9 +64,9 @@ def close(actual, expected, tolerance=1e-10):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
 
 
-def made(kind, *arguments, model=MODEL, **fields):
+def made(kind, *arguments, **fields):
     options = {"operator": observe_points, "control": Unbounded(), "minimiser": EXACT}
-    return kind(model, *arguments, **{"window": STEPS, "members": GAIN} | options | fields)
+    return kind(MODEL, *arguments, **{"window": STEPS, "members": GAIN} | options | fields)
 
 
 def instant(kind, *arguments, **fields):
@@ -123,8 +123,8 @@ def test_hybrid_gain_of_a_linear_window():
 
 
 def test_sample_covariance_is_that_of_the_kalman_filter():
-    found = run(made(EnVar4D))
-    close(np.cov(np.asarray(found.ensemble).T), kalman(np.cov(np.asarray(ENSEMBLE).T), SEEN))
+    found = run(instant(EnVar4D))
+    close(np.cov(np.asarray(found.ensemble).T), kalman(np.cov(np.asarray(ENSEMBLE).T), POINTS))
 
 
 def test_one_instant_is_the_modulated_filter():
@@ -132,15 +132,6 @@ def test_one_instant_is_the_modulated_filter():
     found = run(instant(En4DVar, LOCAL, members=ReducedGain(inflation, iterations=4)))
     other = GETKF(HYBRID.localisation, observe_points, inflation, Unbounded())
     close(found.ensemble, other.analyse(ENSEMBLE, NOW).ensemble)
-
-
-def test_first_guess_at_the_appropriate_time():
-    """An ensemble as background of a static covariance."""
-    found = run(made(Var3D, STATIC))
-    close(anomalies(found.ensemble), reduced(anomalies(ENSEMBLE), B, POINTS))
-    mean = np.asarray(ENSEMBLE).mean(axis=0)
-    gain = B @ POINTS.T @ np.linalg.inv(POINTS @ B @ POINTS.T + R)
-    close(found.state, mean + gain @ (OBS.value - SEEN @ mean))
 
 
 def test_weak_constraint_takes_errors_of_the_model_into_account():
@@ -156,12 +147,13 @@ def test_weak_constraint_takes_errors_of_the_model_into_account():
 
 
 def test_perturbed_observations():
-    inner = Minimiser(outer=1, inner=8, tolerance=1e-8)
+    inner = Minimiser(outer=1, inner=8, tolerance=1e-12)
     method = instant(Var3D, STATIC, members=PERTURBED, minimiser=inner)
     many = drawn(300)
     found = run(method, many)
+    mean, after = np.asarray(many).mean(axis=0), kalman(B, POINTS)
+    close(found.state, mean + after @ POINTS.T @ np.linalg.inv(R) @ (NOW.value - POINTS @ mean))
     close(jnp.mean(found.ensemble, axis=0), found.state)
-    after = kalman(B, POINTS)
     close(np.cov(np.asarray(found.ensemble).T), after, 0.2 * after.max())
     close(run(method, many).ensemble, found.ensemble, 0)
     failed = many.at[4, 0].set(jnp.nan)
@@ -234,23 +226,6 @@ def test_long_tails_and_reused_pairs():
     assert weight[2] < 0.1
     wanted = reduced(anomalies(ENSEMBLE), dense(HYBRID), POINTS, R / weight[:, None])
     close(anomalies(found.ensemble), wanted, 1e-4)
-
-
-def test_nonlinear_window_with_localisation():
-    model = Lorenz96(dt=10)
-
-    @jax.jit
-    def later(state, steps):
-        return jax.lax.fori_loop(0, steps, lambda _, x: model.step(x), state)
-
-    truth = later(jnp.asarray(3 + RNG.normal(size=12)), 60)
-    ensemble = jnp.asarray(np.asarray(truth) + 0.5 * RNG.normal(size=(8, 12)))
-    obs = point_observations(later(truth, STEPS), 0.1, np.arange(12), time=10 * STEPS)
-    local = HybridCovariance(localisation=GaspariCohn(circle(12), 3.0, period=12.0))
-    found = run(made(En4DVar, local, model=model, minimiser=Minimiser(5)), ensemble, obs)
-    errors = [np.abs(x - truth).mean() for x in (found.background, found.state)]
-    spreads = [np.std(x, axis=0, ddof=1).mean() for x in (ensemble, found.ensemble)]
-    assert errors[1] < 0.7 * errors[0] and 0.1 * spreads[0] < spreads[1] < 0.6 * spreads[0]
 
 
 def test_cost_that_cannot_fall():

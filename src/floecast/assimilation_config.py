@@ -41,7 +41,7 @@ class CovarianceSection(Section):
     static_concentration: float = Field(
         0.08, gt=0, description="Static error of concentration at half cover [1]."
     )
-    static_thickness: float = Field(0.2, gt=0, description="Static error of thickness [m].")
+    static_thickness: float = Field(0.1, gt=0, description="Static error of thickness [m].")
     model_concentration: float = Field(
         0.06, ge=0, description="Error of the model over a window, at half cover [1]."
     )

@@ -145,12 +145,14 @@ def test_first_guess_at_the_appropriate_time():
 
 def test_weak_constraint_takes_errors_of_the_model_into_account():
     """Members with drawn errors of the model have the covariance of the smoother."""
-    errors = StateError(MatrixCovariance.of(0.3 * np.eye(SIZE)), Unbounded(), block=2)
-    members = ReducedGain(iterations=1, batch=600)
-    found = run(made(Var4D, STATIC, errors=errors, members=members), drawn(600))
+    errors = StateError(MatrixCovariance.of(np.eye(SIZE)), Unbounded(), block=2)
+    members = ReducedGain(iterations=1, batch=4000)
+    found = run(made(Var4D, STATIC, errors=errors, members=members), drawn(4000))
     expected = found.posterior.variance()
     assert (expected > 1.05 * np.diag(kalman(B, SEEN))).any()
-    close(jnp.var(found.ensemble, axis=0, ddof=1) / expected, 1.0, 0.25)
+    ratio = jnp.var(found.ensemble, axis=0, ddof=1) / expected
+    close(ratio, 1.0, 0.08)
+    assert abs(jnp.mean(ratio) - 1) < 0.02
 
 
 def test_perturbed_observations():
@@ -193,9 +195,10 @@ def test_bad_members():
 
 
 def test_nothing_analysed():
-    found = run(WINDOW, observations=OBS.replace(flag=np.ones(7, int)))
+    ensemble = jnp.asarray(RNG.normal(size=ENSEMBLE.shape))
+    found = run(WINDOW, ensemble, OBS.replace(flag=np.ones(7, int)))
     assert found.status == Status.NO_OBSERVATIONS
-    close(found.ensemble, ENSEMBLE, 0)
+    close(found.ensemble, ensemble, 0)
     lone = ENSEMBLE.at[1:].set(jnp.inf)
     found = run(WINDOW, lone)
     assert found.status == Status.TOO_FEW_MEMBERS
@@ -265,24 +268,24 @@ def test_cost_that_cannot_fall():
 
 def test_functions_of_a_matrix():
     """Right-hand sides that depend on each other, a space that ends early, failures."""
-    matrix = RNG.normal(size=(12, 4))
-    matrix = np.eye(12) + matrix @ np.diag([1, 10, 100, 1e4]) @ matrix.T
-    right = RNG.normal(size=(5, 12))
+    values = np.append(np.geomspace(1, 1e4, 26), np.ones(4))
+    vectors = np.linalg.qr(RNG.normal(size=(30, 30)))[0]
+    matrix = vectors * values @ vectors.T
+    right = RNG.normal(size=(5, 30))
     right[3], right[4] = 0, right[0] - 2 * right[1]
-    values, vectors = np.linalg.eigh(matrix)
     wanted = right @ vectors / (values + np.sqrt(values)) @ vectors.T
 
     @jax.jit
     def pairs(matrix, right):
-        return block_lanczos(lambda rows: rows @ matrix, right, iterations=6)
+        return block_lanczos(lambda rows: rows @ matrix, right, iterations=12)
 
-    for kind, tolerance in ((float, 1e-10), (np.float32, 5e-3)):
+    for kind, tolerance in ((float, 1e-10), (np.float32, 1e-2)):
         ritz = pairs(jnp.asarray(matrix, kind), jnp.asarray(right, kind))
         found = ritz.function(lambda value: 1 / (value + jnp.sqrt(value)), right.astype(kind))
         close(found, wanted, tolerance)
         rows = np.asarray(ritz.vectors[jnp.linalg.norm(ritz.vectors, axis=1) > 0.5])
-        close(rows @ rows.T, np.eye(len(rows)), 100 * np.finfo(kind).eps)
-        assert ritz.residuals.max() < 1e-4 * values.max() and len(rows) <= 12
+        close(rows @ rows.T, np.eye(len(rows)), 30 * np.finfo(kind).eps)
+        assert len(rows) <= 30 and ritz.residuals.max() < 10 * np.finfo(kind).eps * 1e4
     close(pairs(matrix, 0 * right).values, 1, 0)
     assert jnp.isnan(pairs(np.nan * matrix, right).values).all()
 

@@ -269,7 +269,7 @@ def block_lanczos(apply, right, *, iterations):
 
     carry = (jnp.zeros((), int), basis, matrix, jnp.zeros((width, width), dtype))
     carry = (*carry, jnp.zeros((), dtype), fine & jnp.any(block != 0))
-    count, basis, matrix, rest, *_ = jax.lax.while_loop(unfinished, advance, carry)
+    count, basis, matrix, rest, scale, _ = jax.lax.while_loop(unfinished, advance, carry)
     total = iterations * width
     number = np.arange(total)
     used = (number < count * width) & jnp.any(basis[:total] != 0, axis=1)
@@ -278,8 +278,10 @@ def block_lanczos(apply, right, *, iterations):
     later = number[:, None] // width > number[None] // width
     matrix = jnp.where(later, matrix.T, matrix)
     finite = fine & jnp.all(jnp.isfinite(matrix))
+    # Places that are not used, far from the others, so that rounding does not mix them.
+    apart = jnp.diag(jnp.where(used, 0.0, -scale))
     values, rotation = jnp.linalg.eigh(
-        jnp.where(finite, (matrix + matrix.T) / 2, jnp.eye(total, dtype=dtype))
+        jnp.where(finite, (matrix + matrix.T) / 2 + apart, jnp.eye(total, dtype=dtype))
     )
     last = jax.lax.dynamic_slice_in_dim(rotation, jnp.maximum(count - 1, 0) * width, width)
     residuals = jnp.sqrt(jnp.maximum(jnp.sum(last * (rest @ last), axis=0), 0.0))

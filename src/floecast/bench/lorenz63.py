@@ -26,6 +26,8 @@ SOURCES = [
     "reference: errors listed with the examples of DAPPER (Raanes, 2018), settings of Sakov et al. "
     "(2012): all three variables observed with variance 2 every 0.25",
     "here: median of 5 seeds over 10000 cycles; 3D-Var with 0.1 of the climatological covariance",
+    "the listed runs have 1000 cycles: the median over our pieces of that length is 0.67 for "
+    "enkf_n10 and 0.87 for etkf_n3; rare excursions to the wrong wing raise the longer mean",
 ]
 
 

@@ -37,6 +37,10 @@ class CovarianceSection(Section):
     ensemble_weight: float = Field(
         0.8, ge=0, le=1, description="Share of the ensemble in En4DVar's covariance."
     )
+    coupled: bool = Field(
+        True,
+        description="Whether errors of concentration are taken as correlated with all others.",
+    )
     static_length_km: float = Field(200.0, gt=0, description="Of the static correlations.")
     static_concentration: float = Field(
         0.08, gt=0, description="Static error of concentration at half cover [1]."

@@ -38,8 +38,9 @@ class CovarianceSection(Section):
         0.8, ge=0, le=1, description="Share of the ensemble in En4DVar's covariance."
     )
     coupled: bool = Field(
-        True,
-        description="Whether errors of concentration are taken as correlated with all others.",
+        False,
+        description="Whether errors of concentration are taken as correlated with all others; "
+        "4DEnVar always does.",
     )
     static_length_km: float = Field(200.0, gt=0, description="Of the static correlations.")
     static_concentration: float = Field(

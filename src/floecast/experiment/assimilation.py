@@ -23,7 +23,6 @@ from floecast.assimilation.modulation import SeparableRoot
 from floecast.assimilation.variational import En4DVar, EnVar4D, Var3D, Var4D
 from floecast.core.atomic import write_text
 from floecast.core.calendar import DAY, HOUR, iso
-from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.core.state import IceState
@@ -141,9 +140,7 @@ def method_of(config, grid, emulator):
         "blocks": None if section.coupled else blocks,
     }
     if config.method == "envar4d":
-        if not section.coupled:
-            raise InputError("4DEnVar has one block of variables: set covariance.coupled=true")
-        sample = HybridCovariance(**ensemble)
+        sample = HybridCovariance(localisation=ensemble["localisation"])
         return Recentred(EnVar4D(covariance=sample, **shared), members)
     static = static_covariance(section, grid)
     if config.method == "en4dvar":

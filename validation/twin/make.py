@@ -120,8 +120,8 @@ def head(given):
         "April, the thickness below the tracks of CryoSat-2 (error 0.3 m). All methods get the "
         "same observations, members and weather; the members of all variational methods stand "
         "about the analysis with the anomalies of the LETKF. Errors of concentration are taken as "
-        "uncorrelated with those of other variables, but in 4DEnVar. Means leave out the first fifth of "
-        "the cycles; intervals (95 %) by blocks of paired cycles, which hold for this truth "
+        "uncorrelated with those of other variables, but in 4DEnVar. Means leave out the first "
+        "fifth of the cycles; intervals (95 %) by blocks of paired cycles, which hold for this truth "
         "alone: one weather, one season.",
         "",
         f"{on['cores']} cores ({on['cpu']}), jax {on['jax']}.",

@@ -37,11 +37,16 @@ class CovarianceSection(Section):
     ensemble_weight: float = Field(
         0.8, ge=0, le=1, description="Share of the ensemble in En4DVar's covariance."
     )
+    coupled: bool = Field(
+        False,
+        description="Whether errors of concentration are taken as correlated with all others; "
+        "4DEnVar always does.",
+    )
     static_length_km: float = Field(200.0, gt=0, description="Of the static correlations.")
     static_concentration: float = Field(
         0.08, gt=0, description="Static error of concentration at half cover [1]."
     )
-    static_thickness: float = Field(0.2, gt=0, description="Static error of thickness [m].")
+    static_thickness: float = Field(0.1, gt=0, description="Static error of thickness [m].")
     model_concentration: float = Field(
         0.06, ge=0, description="Error of the model over a window, at half cover [1]."
     )

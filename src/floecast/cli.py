@@ -344,8 +344,8 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="simulator, winton, mevp_box, cyclone, bulk, gabls1, column, emulator, twin, "
-            "lorenz96 or lorenz63."
+            help="simulator, winton, mevp_box, cyclone, bulk, gabls1, column, emulator, "
+            "analysis, twin, lorenz96 or lorenz63."
         ),
     ],
     spacing_km: Annotated[
@@ -353,7 +353,7 @@ def bench(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Grid of the emulator and twin cases: arctic50 or arctic100."),
+        typer.Option(help="Grid of emulator, analysis and twin: arctic50 or arctic100."),
     ] = None,
     weights: Annotated[
         Path | None,
@@ -365,7 +365,7 @@ def bench(
     ] = None,
     dates: Annotated[int | None, typer.Option(help="Forecasts of the emulator case.")] = None,
     members: Annotated[
-        int | None, typer.Option(help="Members of each of them, or of the twin.")
+        int | None, typer.Option(help="Members of each of them, of the analysis or the twin.")
     ] = None,
     cycles: Annotated[int | None, typer.Option(help="Cycles of the twin.")] = None,
     month: Annotated[int | None, typer.Option(help="Month in which the twin begins.")] = None,

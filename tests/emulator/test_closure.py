@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from floecast.core.precision import cast
 from floecast.core.state import IceState, check_state
-from floecast.emulator.closure import COUNT, SNOW_DENSITY, Outputs, close
+from floecast.emulator.closure import COUNT, SNOW_DENSITY, Outputs, _no_thinner, close
 
 from .conftest import fields, scaling
 
@@ -123,3 +123,10 @@ def test_full_cover_still_feels(grid):
     )(full.concentration)
     inner = grid.mask_t & np.asarray(state.ice_volume > 0.2)
     assert np.all(gradient[inner] > 0.05) and np.isfinite(gradient).all()
+
+
+def test_next_to_nothing_the_slopes_of_the_thinnest_ice_are_finite():
+    cover, volume = jnp.meshgrid(*2 * [jnp.array([0.0, 1e-38, 1e-30, 1e-20, 1e-12, 1.0], "f4")])
+    left, pull = jax.vjp(_no_thinner, cover, volume)
+    assert np.all(left >= 0) and np.all(left <= cover)
+    assert all(np.isfinite(slope).all() for slope in pull(jnp.ones_like(left)))

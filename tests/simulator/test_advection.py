@@ -1,5 +1,6 @@
 """Advection: conservation, bounds, order, closed forms, symmetry, derivatives."""
 
+from functools import partial
 from math import comb, erf
 
 import jax
@@ -25,15 +26,15 @@ SHAPE = (10, 10)
 each_scheme = pytest.mark.parametrize("scheme", SCHEMES, ids=["upwind", "weno5", "weno7"])
 
 
-def run(scheme, amounts, ratios, u, v, mesh, dt, substeps, **more):
-    def carry(amounts, ratios, u, v, mesh, more):
-        return scheme.carry(amounts, ratios, u, v, mesh, dt, substeps, **more)
+@partial(jax.jit, static_argnames=("scheme", "substeps", "base"))
+def carry(scheme, amounts, ratios, u, v, mesh, dt, substeps, base=0, defaults=None):
+    more = {"base": base, "defaults": defaults}
+    return scheme.carry(amounts, ratios, u, v, mesh, dt, substeps, **more)
 
-    base = {"base": more.pop("base")} if "base" in more else {}
-    carried = jax.jit(lambda *a: carry(*a[:-1], {**a[-1], **base}))(
-        amounts, ratios, u, v, mesh, more
-    )
-    return jax.tree.map(np.asarray, carried)
+
+def run(*given, **more):
+    """`carry` in NumPy; compiled once for one scheme, shape and number of substeps."""
+    return jax.tree.map(np.asarray, carry(*given, **more))
 
 
 def rough_coast(seed, shape=SHAPE, land=0.2):
@@ -116,7 +117,7 @@ def test_nothing_becomes_negative_and_ratios_keep_their_extremes(scheme, dtype, 
 @each_scheme
 def test_ratios_stay_between_their_neighbours_in_one_substep(scheme):
     mesh = rough_coast(3)
-    amounts, ratios, u, v = random_fields(3, mesh, m=1)
+    amounts, ratios, u, v = random_fields(3, mesh)
     dt = 0.999 * mesh.length_u.min() / (4 * MAX_SPEED)
     assert count_substeps(mesh, dt) == 1
     ratios = np.where(amounts[0] > 0, ratios, 2.0)
@@ -219,15 +220,15 @@ def test_upwind_spreads_a_single_cell_binomially(speed):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "order", "sizes"),
+    ("scheme", "order", "few", "sizes"),
     [
-        (Upwind(), 1.0, (128, 256, 512)),
-        (WENO(5), 5.0, (64, 128, 256)),
-        (WENO(7), 7.0, (64, 96, 144)),
+        (Upwind(), 1.0, 128, (256, 512)),
+        (WENO(5), 5.0, 64, (128, 256)),
+        (WENO(7), 7.0, 64, (96, 144)),
     ],
     ids=["upwind", "weno5", "weno7"],
 )
-def test_order_of_convergence_on_a_smooth_profile(scheme, order, sizes):
+def test_order_of_convergence_on_a_smooth_profile(scheme, order, few, sizes):
     length, width, speed, way = 400e3, 30e3, 0.5, 20e3
 
     def means(edges, centre):
@@ -238,15 +239,15 @@ def test_order_of_convergence_on_a_smooth_profile(scheme, order, sizes):
         spacing = length / cells
         edges = np.arange(cells + 1) * spacing
         # Time steps so short that their third order does not show.
-        steps = int(np.ceil(way / spacing * max(2, 2 * (cells / sizes[0]) ** (order / 3 - 1))))
+        steps = int(np.ceil(way / spacing * max(2, 2 * (cells / few) ** (order / 3 - 1))))
         start = means(edges, 190e3)
         found = row_flow(scheme, cells, speed, start, way / speed / steps, steps, spacing)
         middle = slice(cells // 5, -cells // 5)
         return np.abs(found - means(edges, 190e3 + way))[middle].mean()
 
-    errors = np.array([error(cells) for cells in sizes])
-    orders = np.log(errors[:-1] / errors[1:]) / np.log(np.array(sizes[1:]) / np.array(sizes[:-1]))
-    assert orders[-1] == pytest.approx(order, abs=0.3), (errors, orders)
+    errors = [error(cells) for cells in sizes]
+    found = np.log(errors[0] / errors[1]) / np.log(sizes[1] / sizes[0])
+    assert found == pytest.approx(order, abs=0.3), errors
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

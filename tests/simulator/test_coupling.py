@@ -33,14 +33,6 @@ HOUR = 3600
 LAYER = BoundaryLayer(levels=Levels.stretched(20), relaxation_above=np.inf)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compile_fast():
-    """Compile without most optimisations: nearly all runs once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 step = eqx.filter_jit(lambda model, state, forcing: model.step(state, forcing, None))
 
 

@@ -49,12 +49,15 @@ def main():
     parser.add_argument("--months", type=int, nargs="+", default=[1, 5])
     parser.add_argument("--cycles", type=int, default=45)
     parser.add_argument("--members", type=int, default=20)
+    parser.add_argument("--methods", nargs="+", choices=bench.METHODS, default=bench.METHODS)
     given = parser.parse_args()
     parts = []
     with progress_for(sys.stderr) as progress:
         for month in given.months:
             work = given.work / f"{given.preset}_{month}"
-            told = bench.cycled(given.preset, work, given.cycles, month, given.members, progress)
+            told = bench.cycled(
+                given.preset, work, given.cycles, month, given.members, progress, given.methods
+            )
             figure = f"{given.preset}_{month}.png"
             draw(told, HERE / figure)
             parts += section(told, given, month, figure)
@@ -69,7 +72,7 @@ def draw(told, path):
             days = 2 * (1 + np.array([row["cycle"] for row in cycles]))
             error = [row["analysis"][name]["rmse"] for row in cycles]
             axis.plot(days, error, color=COLOURS[method], label=NAMES[method])
-            if "spread" in cycles[0]["analysis"][name] and method in ("letkf", "en4dvar"):
+            if "spread" in cycles[0]["analysis"][name] and method in ("free_run", "en4dvar"):
                 spread = [row["analysis"][name]["spread"] for row in cycles]
                 axis.plot(days, spread, color=COLOURS[method], linestyle=":")
         axis.set(xlabel="day", ylabel=f"error of {label}", ylim=(0, None))
@@ -104,7 +107,8 @@ def head(given):
         "",
         "```",
         f"python validation/twin/make.py --work DIR --preset {given.preset} --months "
-        f"{' '.join(map(str, given.months))} --cycles {given.cycles} --members {given.members}",
+        f"{' '.join(map(str, given.months))} --cycles {given.cycles} --members {given.members} "
+        f"--methods {' '.join(given.methods)}",
         "```",
         "",
         f"Truth: the simulator (BBM, Winton, WENO5) on {given.preset} in weather of the test "
@@ -115,8 +119,9 @@ def head(given):
         "cell (footprint 50 km, error 5 to 15 %, clipped to 0..1) and, from mid October to mid "
         "April, the thickness below the tracks of CryoSat-2 (error 0.3 m). All methods get the "
         "same observations, members and weather; the members of all variational methods stand "
-        "about the analysis with the anomalies of the LETKF. Means leave out the first fifth of "
-        "the cycles; intervals (95 %) by blocks of paired cycles, which hold for this truth "
+        "about the analysis with the anomalies of the LETKF. Errors of concentration are taken as "
+        "uncorrelated with those of other variables, but in 4DEnVar. Means leave out the first "
+        "fifth of the cycles; intervals (95 %) by blocks of paired cycles, which hold for this truth "
         "alone: one weather, one season.",
         "",
         f"{on['cores']} cores ({on['cpu']}), jax {on['jax']}.",

@@ -70,14 +70,21 @@ def smooth_fields(key, grid, members, lengths):
     spectra = [np.exp(-square * length**2 / 2) for length in lengths]
     spectrum = sum(part / part.mean() for part in spectra) / len(spectra)
 
-    def draw(member_key):
-        noise = jnp.fft.fft2(jax.random.normal(member_key, shape))
-        return jnp.fft.ifft2(noise * jnp.sqrt(jnp.asarray(spectrum))).real
-
-    fields = jax.lax.map(draw, jax.random.split(key, members))
+    fields = _coloured(jax.random.split(key, members), jnp.sqrt(jnp.asarray(spectrum)))
     fields = fields[:, : grid.shape[0], : grid.shape[1]]
     anomalies = fields - jnp.mean(fields, axis=0, keepdims=True)
     return anomalies * np.sqrt(members / (members - 1))
+
+
+@jax.jit
+def _coloured(keys, amplitude):
+    """White noise of each key with amplitudes in Fourier space."""
+
+    def draw(key):
+        noise = jnp.fft.fft2(jax.random.normal(key, amplitude.shape))
+        return jnp.fft.ifft2(noise * amplitude).real
+
+    return jax.lax.map(draw, keys)
 
 
 def initial_ensemble(key, background, grid, members, errors=None, control=None):

@@ -19,6 +19,7 @@ NAMES = (
     "gabls1",
     "column",
     "emulator",
+    "analysis",
     "twin",
     "lorenz96",
     "lorenz63",

@@ -60,15 +60,22 @@ def run(preset="arctic100", work=None, cycles=45, month=1, members=20, progress=
     return figures(told)
 
 
-def cycled(preset, work, cycles, month, members, progress):
+def cycled(preset, work, cycles, month, members, progress, methods=METHODS):
     """Lines of all cycles and forecasts, by method; runs that were done before are read.
+
+    Parameters
+    ----------
+    preset, cycles, month, members, progress
+        As in `run`.
+    work : Path
+    methods : sequence of str
 
     Returns
     -------
     dict of str to (list of dict, list of dict)
     """
     told = {}
-    for method in METHODS:
+    for method in methods:
         overrides = [f"preset={preset}", f"method={method}", f"cycles={cycles}"]
         overrides += [f"twin.month={month}", f"members={members}"]
         config = assimilation_config(None, overrides)

@@ -266,9 +266,11 @@ def gradient_along(emulator, pieces, key, members, sharding=None):
         _, forcing, keys = steps[number]
         states.append(_forward(emulator, states[-1], forcing, keys))
     pull = jax.tree.map(np.zeros_like, states[0])
+    # An array: a number would be part of what is compiled.
+    share = np.asarray(1.0 / steps.count, pull.concentration.dtype)
     total = None
     for number in reversed(range(steps.count)):
-        told = _backward(emulator, states.pop(), steps[number], pull, 1.0 / steps.count)
+        told = _backward(emulator, states.pop(), steps[number], pull, share)
         losses, gradient, pull = told
         total = (losses, gradient) if total is None else _sum(total, (losses, gradient))
     return total
@@ -308,7 +310,7 @@ def learn(emulator, archive, stage, *, seed, learner=None, sharding=None):
         however often the training was cut.
     learner : Learner, optional
         To go on from.
-    sharding : jax.sharding.Sharding, optional
+    sharding : jax.sharding.NamedSharding, optional
         Of the batch over devices.
 
     Yields
@@ -324,6 +326,9 @@ def learn(emulator, archive, stage, *, seed, learner=None, sharding=None):
         If a loss is not finite.
     """
     learner = Learner.of(emulator.network, stage) if learner is None else learner
+    if sharding is not None:
+        # Where every update leaves it: the first one compiles for all.
+        learner = jax.device_put(learner, NamedSharding(sharding.mesh, PartitionSpec()))
     begins = archive.beginnings(stage.steps, emulator.dt)
     key = named_key(seed, "training", stage.name)
     for number in range(int(learner.update), stage.updates):

@@ -26,6 +26,7 @@ from floecast.core.calendar import DAY, HOUR, iso
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.core.state import IceState
+from floecast.core.variables import STATE
 from floecast.emulator.model import Emulator
 from floecast.forecast.ensemble import forecast
 from floecast.io.checkpoint import load_checkpoint, save_checkpoint
@@ -113,10 +114,14 @@ def method_of(config, grid, emulator):
     half_width = 1e3 * section.localisation_km
     if config.method == "free_run":
         return None
+    others = tuple(name for name in STATE if name != "concentration")
+    apart = {"concentration": ("concentration",), "thickness": others}
+    blocks = IceState(**{name: int(name in others) for name in STATE})
     local = LETKF(
         localisation=GaspariCohn.on_grid(grid, half_width),
         inflation=inflation,
         shared_error=given.shared_error,
+        updates={} if section.coupled else apart,
     )
     members = Asynchronous(local, emulator, steps)
     if config.method == "letkf":
@@ -130,16 +135,16 @@ def method_of(config, grid, emulator):
         "misfit": CensoredMisfit(shared_error=given.shared_error),
         "minimiser": Minimiser(outer=config.outer, inner=config.inner),
     }
+    ensemble = {
+        "localisation": SeparableRoot.on_grid(grid, half_width),
+        "blocks": None if section.coupled else blocks,
+    }
     if config.method == "envar4d":
-        sample = HybridCovariance(localisation=SeparableRoot.on_grid(grid, half_width))
+        sample = HybridCovariance(localisation=ensemble["localisation"])
         return Recentred(EnVar4D(covariance=sample, **shared), members)
     static = static_covariance(section, grid)
     if config.method == "en4dvar":
-        hybrid = HybridCovariance(
-            static=static,
-            localisation=SeparableRoot.on_grid(grid, half_width),
-            weight=section.ensemble_weight,
-        )
+        hybrid = HybridCovariance(static=static, weight=section.ensemble_weight, **ensemble)
         return Recentred(En4DVar(covariance=hybrid, **shared), members)
     kind = {"var3d": Var3D, "var4d": Var4D}[config.method]
     return Recentred(kind(covariance=static, **shared), members)

@@ -15,6 +15,8 @@ _WARMEST = ICE_MELTING / 0.9
 """Upper layer with 90 % brine; more heat melts the surface [C]."""
 _LEAST_THICKNESS = 1e-3
 """Thinner ice conducts as if it were that thick [m]."""
+_LEAST_DEPTH = 1e-18
+"""Less ice mixes with none [m]: the square, by which a derivative divides, is 0 in float32."""
 
 
 def upper_enthalpy(temperature):
@@ -205,7 +207,7 @@ def _negative_root(a, b, c):
 def _mixed(depth, enthalpy, more, other):
     """Enthalpy of `depth` of ice joined by `more` of another."""
     total = depth + more
-    some = total > 0
+    some = total > _LEAST_DEPTH
     weight = jnp.where(some, more / jnp.where(some, total, 1.0), 0.0)
     return enthalpy + weight * (other - enthalpy)
 

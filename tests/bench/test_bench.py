@@ -49,6 +49,27 @@ FIGURES = {
             "rmse_theta",
         )
     },
+    "analysis": {
+        "en4dvar_seconds",
+        "first_seconds",
+        "members_seconds",
+        "gradient_seconds",
+        "lanczos_steps",
+        "observations",
+        "members",
+        "peak_memory_gb",
+    },
+    "twin": {
+        f"{method}_{figure}"
+        for method in ("free_run", "letkf", "var3d", "var4d", "envar4d", "en4dvar")
+        for figure in (
+            "thickness_rmse_ratio_to_free_run",
+            "iiee_ratio_to_free_run",
+            "ice_volume_spread_over_rmse",
+            "concentration_spread_over_rmse",
+            "twice_cost_over_observations",
+        )
+    },
     "column": {"seconds_per_step_16384x40", "reverse_over_forward", "copies_per_step"},
     "cyclone": {
         f"{rheology}_{figure}"

@@ -121,8 +121,8 @@ def head(given):
         "same observations, members and weather; the members of all variational methods stand "
         "about the analysis with the anomalies of the LETKF. Errors of concentration are taken as "
         "uncorrelated with those of other variables, but in 4DEnVar. Means leave out the first "
-        "fifth of the cycles; intervals (95 %) by blocks of paired cycles, which hold for this truth "
-        "alone: one weather, one season.",
+        "fifth of the cycles; intervals (95 %) by blocks of paired cycles, which hold for this "
+        "truth alone: one weather, one season.",
         "",
         f"{on['cores']} cores ({on['cpu']}), jax {on['jax']}.",
         "",

@@ -62,7 +62,7 @@ class AssimilationConfig(Section):
     seed: int = Field(0, ge=0, lt=2**31, description="Of the members and of the observations.")
     method: Literal["free_run", "letkf", "var3d", "var4d", "envar4d", "en4dvar"] = "en4dvar"
     members: int = Field(20, ge=4, le=1000)
-    window_hours: int = Field(48, ge=12, le=240, multiple_of=12)
+    window_hours: int = Field(48, ge=24, le=240, multiple_of=24)
     cycles: int = Field(45, ge=1, le=10000)
     forecast_days: int = Field(10, ge=1, le=15)
     forecast_every: int = Field(5, ge=0, description="Cycles between forecasts; 0 for none.")
@@ -70,7 +70,11 @@ class AssimilationConfig(Section):
     twin: TwinSection = TwinSection()
     observations: ObservationsSection = ObservationsSection()
     covariance: CovarianceSection = CovarianceSection()
-    inflation: float = Field(1.0, ge=1, description="Factor on the background covariance.")
+    inflation: float = Field(
+        1.0,
+        ge=1,
+        description="Of the covariance of the members, in the filter.",
+    )
     relaxation: float = Field(0.4, ge=0, le=1, description="Of the spread to the prior (RTPS).")
     outer: int = Field(2, ge=1, le=10, description="Linearisations of a variational method.")
     inner: int = Field(20, ge=1, le=200, description="Lanczos steps of each.")

@@ -3,10 +3,12 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from floecast.assimilation.asynchronous import Asynchronous
+from floecast.assimilation.bounds import IceControl
 from floecast.assimilation.cycle import Recentred
 from floecast.assimilation.variational import En4DVar, EnVar4D, Var3D, Var4D
 from floecast.assimilation_config import assimilation_config, is_of_cycles
@@ -14,7 +16,13 @@ from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.state import IceState
 from floecast.emulator.model import Emulator
-from floecast.experiment.assimilation import assimilate, days_of, method_of
+from floecast.experiment.assimilation import (
+    assimilate,
+    days_of,
+    method_of,
+    perturbed,
+    static_covariance,
+)
 from floecast.experiment.twin import EVERY, Twin
 from floecast.io.checkpoint import load_checkpoint, save_checkpoint
 
@@ -41,7 +49,7 @@ def truth(twin, tmp_path_factory):
         for name, field in state.fields().items()
     }
     path = tmp_path_factory.mktemp("truth") / "truth.npz"
-    save_checkpoint(path, IceState(**still))
+    save_checkpoint(path, IceState(**still), config_hash=twin.mark)
     return path
 
 
@@ -99,6 +107,33 @@ def test_the_ensemble_does_not_know_the_truth(twin, truth):
     assert 0.5 < np.sqrt(np.mean(spread**2) / np.mean(error**2)) < 2
 
 
+def test_errors_of_the_model_neither_make_nor_lose_ice(twin):
+    number = twin.numbers[0]
+    one = twin.restart(number)
+    members = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], 8, axis=0), one)
+    members = jax.tree.map(lambda leaf: leaf.astype(np.float32), members)
+    lost = jax.tree.map(lambda leaf: leaf.at[3].set(np.nan), jax.tree.map(jnp.asarray, members))
+    section = assimilation_config().covariance
+    covariance = static_covariance(section, twin.grid, 0.06, 0.03)
+    sea = twin.grid.area * twin.grid.mask_t
+
+    def total(ensemble, name):
+        return np.sum(np.asarray(getattr(ensemble, name), float) * sea, axis=(1, 2))
+
+    moved = lost
+    for number in range(5):
+        moved = perturbed(moved, covariance, IceControl(), jax.random.key(number))
+    good = np.arange(8) != 3
+    for name, share in (("concentration", 2e-3), ("ice_volume", 2e-3), ("snow_volume", 1e-6)):
+        before, after = total(members, name)[0], total(moved, name)[good]
+        assert np.isfinite(after).all() and np.isnan(total(moved, name)[3])
+        assert abs(after.mean() / before - 1) < share
+        assert name == "snow_volume" or after.std() > 1e-4 * before
+    cover = np.asarray(moved.concentration)[good]
+    assert cover.min() >= 0 and cover.max() <= 1
+    assert (cover[:, np.asarray(one.concentration) == 0] == 0).all()
+
+
 def test_what_is_observed_and_when(twin, truth, config):
     key, day = jax.random.key(1), 86400
     winter = twin.observe(twin.read(truth), config.observations, twin.start, twin.start + day, key)
@@ -136,6 +171,6 @@ def test_configurations_of_cycles_are_told_from_those_of_runs(tmp_path):
     (tmp_path / "run.yaml").write_text("name: one\n")
     assert is_of_cycles(tmp_path / "cycles.yaml") and not is_of_cycles(tmp_path / "run.yaml")
     with pytest.raises(InputError, match="window_hours"):
-        assimilation_config(tmp_path / "cycles.yaml", ["window_hours=13"])
+        assimilation_config(tmp_path / "cycles.yaml", ["window_hours=36"])
     with pytest.raises(InputError, match="method"):
         assimilation_config(tmp_path / "cycles.yaml", ["method=guess"])

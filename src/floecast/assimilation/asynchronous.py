@@ -11,7 +11,7 @@ from floecast.core.ensemble import count, healthy, stack
 from floecast.core.errors import InputError
 from floecast.core.model import Model, check_run
 from floecast.core.rollout import start_of
-from floecast.observation.observations import NO_OBSERVATION
+from floecast.observation.observations import FLAGS
 
 from .analysis import Analysis
 from .filter import AbstractFilter, along
@@ -133,8 +133,8 @@ class Asynchronous(eqx.Module):
     """An ensemble filter for the observations of a whole window at once.
 
     Every member runs through the window and is observed on its way. The covariances between what
-    was observed on the way and the state at the end are those of the runs, so that the weather and
-    the noise of each member are corrected too.
+    was observed on the way and the state at the end are those of the runs, so that what weather
+    and noise of each member did until then is corrected too.
 
     Parameters
     ----------
@@ -236,7 +236,7 @@ class Asynchronous(eqx.Module):
     def _along(self, runs, observations, key):
         """`Analysis` of the states of all steps."""
         outside = ~jnp.asarray(runs.plan.inside) & (jnp.asarray(observations.flag) == 0)
-        flag = jnp.where(outside, NO_OBSERVATION, jnp.asarray(observations.flag))
+        flag = jnp.where(outside, FLAGS["outside_window"], jnp.asarray(observations.flag))
         known = eqx.tree_at(lambda every: every.flag, observations, flag)
         return self.filter.analyse_seen(runs.states, runs.equivalents, known, key=key)
 

@@ -1,7 +1,7 @@
 """One assimilation cycle: members through a window, what was observed there, the analysis."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
@@ -10,7 +10,7 @@ import numpy as np
 
 from floecast.core.errors import InputError
 from floecast.core.shapes import roomy
-from floecast.observation.observations import NO_OBSERVATION
+from floecast.observation.observations import FLAGS, NO_OBSERVATION
 from floecast.observation.operators import observe
 
 from .analysis import Analysis, Status
@@ -153,24 +153,15 @@ def cycle(
     Raises
     ------
     InputError
-        If a variational method has no members or another window; see also `run_members`.
+        If a method has another window, or a variational one no members or several forcings; see
+        also `run_members`.
 
     Notes
     -----
     The noise of a member is the same before and after a variational analysis, so that what differs
     is the state at the start.
     """
-    if isinstance(method, AbstractVariational):
-        if method.members is None:
-            raise InputError(
-                f"{type(method).__name__} has no members to go on with; give it members="
-                "ReducedGain()"
-            )
-        if method.window * method.model.dt != steps * model.dt:
-            raise InputError(
-                f"the window of {type(method).__name__} is {method.window * method.model.dt} s long"
-                f" and that of the cycle {steps * model.dt} s"
-            )
+    _check(method, steps * model.dt, forcing if control_forcing is None else control_forcing)
     runs_key, analysis_key = jax.random.split(key)
     # Cycles differ in what was observed: with room to spare few of them are compiled anew.
     count = observations.size
@@ -190,6 +181,11 @@ def cycle(
         )
 
     runs = run(ensemble)
+    # What was observed at the start belongs to the window before, which it ended.
+    early = np.asarray(observations.time) < start + model.dt / 2
+    outside = (early | ~runs.plan.inside) & (np.asarray(observations.flag) == 0)
+    flag = np.where(outside, FLAGS["outside_window"], np.asarray(observations.flag))
+    observations = dataclasses.replace(observations, flag=flag)
     checked = check(observations, jnp.where(runs.good[:, None], runs.equivalents, jnp.nan))
     if isinstance(method, Asynchronous):
         return Cycled(_first(count, method.update(runs, checked, key=analysis_key)), None)
@@ -213,6 +209,27 @@ def cycle(
         status=found.status,
     )
     return Cycled(_first(count, analysis), found)
+
+
+def _check(method, seconds, weather):
+    """Refuse a method that does not go with the window or the weather."""
+    if isinstance(method, AbstractVariational) and method.members is None:
+        raise InputError(
+            f"{type(method).__name__} has no members to go on with; give it members=ReducedGain()"
+        )
+    parts = [method.variational, method.filter] if isinstance(method, Recentred) else [method]
+    for part in parts:
+        if part is None:
+            continue
+        if part.window * part.model.dt != seconds:
+            raise InputError(
+                f"the window of {type(part).__name__} is {part.window * part.model.dt} s long and "
+                f"that of the cycle {seconds} s"
+            )
+        if isinstance(part, AbstractVariational) and isinstance(weather, Sequence):
+            raise InputError(
+                f"{type(part).__name__} runs in one weather; give cycle a control_forcing="
+            )
 
 
 def padded(observations, size):

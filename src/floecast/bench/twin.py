@@ -132,9 +132,9 @@ def figures(told):
 
 
 def settled(rows):
-    """Cycles after the first fifth."""
-    first = len({row["cycle"] for row in rows}) // 5
-    return sorted(rows, key=lambda row: row["cycle"])[first:]
+    """Rows of the cycles after the first fifth."""
+    last = max(row["cycle"] for row in rows) + 1
+    return [row for row in rows if row["cycle"] >= last // 5]
 
 
 def series(rows, name, part="analysis"):

@@ -1,5 +1,7 @@
 """Cycles of a data assimilation in a twin: truth, cycles, forecasts; resumable at any kill."""
 
+import dataclasses
+import hashlib
 import json
 import time
 
@@ -14,6 +16,7 @@ from floecast.assimilation.covariance import HybridCovariance
 from floecast.assimilation.cycle import Recentred, cycle
 from floecast.assimilation.diagnostics import innovation_statistics
 from floecast.assimilation.diffusion import DiffusionCovariance
+from floecast.assimilation.filter import along, split
 from floecast.assimilation.inflation import Inflation
 from floecast.assimilation.kalman import LETKF
 from floecast.assimilation.localisation import GaspariCohn
@@ -23,14 +26,15 @@ from floecast.assimilation.modulation import SeparableRoot
 from floecast.assimilation.variational import En4DVar, EnVar4D, Var3D, Var4D
 from floecast.core.atomic import write_text
 from floecast.core.calendar import DAY, HOUR, iso
+from floecast.core.ensemble import healthy
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.core.state import IceState
 from floecast.core.variables import STATE
 from floecast.emulator.model import Emulator
 from floecast.forecast.ensemble import forecast
-from floecast.io.checkpoint import load_checkpoint, save_checkpoint
-from floecast.io.run_folder import RunFolder, default_folder
+from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
+from floecast.io.run_folder import RunFolder, checksum, default_folder, versions
 from floecast.observation.quality_control import (
     check_departure,
     check_duplicates,
@@ -84,7 +88,7 @@ def assimilate(config, *, out=None, truth=None, progress=None):
         with folder.stage(
             "cycles", ["cycles.jsonl", "forecasts.jsonl", "rejected.jsonl", "ensemble.npz"]
         ):
-            run.go(run.twin.read(truth), progress)
+            run.go(truth, progress)
     return folder
 
 
@@ -173,33 +177,49 @@ def static_covariance(section, grid, concentration=None, thickness=None):
 
 @eqx.filter_jit
 def perturbed(ensemble, covariance, control, key):
-    """Members with errors of the model over a window, drawn in control variables (additive).
+    """Members with errors of the model over a window (additive inflation).
 
     Parameters
     ----------
     ensemble : IceState
-        Leaves ``(member, y, x)``.
+        Leaves ``(member, y, x)``; members that are not finite stay as they are.
     covariance : AbstractCovariance
-        Of the errors.
-    control : AbstractControl
+        Of the errors of concentration and thickness, in control variables.
+    control : IceControl
     key : key
 
     Returns
     -------
     IceState
-        With the same mean in control variables. Where no member has ice none is made.
+
+    Notes
+    -----
+    Ice is neither made nor lost on average. Concentration changes at constant volume, and less
+    near its bounds, so that nothing is cut off there: what is cut off on one side is a sink or a
+    source. Volume changes by the factor that thickness changes by. Errors have no mean over the
+    members; open water stays open.
     """
-    members = ensemble.concentration.shape[0]
-    drawn = jax.lax.map(covariance.draw, jax.random.split(key, members))
-    some = jnp.any(ensemble.concentration > 0.01, axis=0)
-
-    def moved(leaf, draw):
-        apart = draw - jnp.mean(draw, axis=0, keepdims=True)
-        return leaf + jnp.where(some[None], apart, 0.0).astype(leaf.dtype)
-
-    free = jax.tree.map(moved, control.to_control(ensemble), drawn)
-    new = control.to_state(free)
-    return jax.tree.map(lambda new, old: jnp.where(some[None], new, old), new, ensemble)
+    good = healthy(ensemble)
+    members = jax.tree.map(lambda leaf: jnp.where(along(good, leaf), leaf, 0), ensemble)
+    drawn = jax.lax.map(covariance.draw, jax.random.split(key, good.size))
+    cover, depth = (split(leaf, good)[1] for leaf in (drawn.concentration, drawn.ice_volume))
+    free = control.to_control(members)
+    low, high = control.concentration.to_control(jnp.array([0.0, 1.0], free.concentration.dtype))
+    room = jnp.minimum(free.concentration - low, high - free.concentration)
+    size = jnp.sqrt(jnp.sum(cover**2, axis=0, keepdims=True) / jnp.maximum(jnp.sum(good) - 1, 1))
+    share = jnp.minimum(1.0, room / jnp.where(size > 0, 3 * size, 1.0))
+    concentration = control.concentration.to_value(free.concentration + share * cover)
+    concentration = jnp.where(members.concentration > 0, concentration, 0.0)
+    before, after = (
+        control.thickness.to_value(free.ice_volume + change) for change in (0.0, depth)
+    )
+    factor = jnp.where(before > 0, after / jnp.where(before > 0, before, 1.0), 1.0)
+    new = dataclasses.replace(
+        members, concentration=concentration, ice_volume=members.ice_volume * factor
+    )
+    return jax.tree.map(
+        lambda new, old: jnp.where(along(good, new), new, old).astype(old.dtype), new, ensemble
+    )
 
 
 class _Run:
@@ -213,7 +233,7 @@ class _Run:
         self.method = method_of(config, self.grid, self.emulator)
         section = config.covariance
         self.model_error = None
-        if section.model_concentration and section.model_thickness:
+        if section.model_concentration or section.model_thickness:
             self.model_error = static_covariance(
                 section, self.grid, section.model_concentration, section.model_thickness
             )
@@ -221,14 +241,19 @@ class _Run:
     def key(self, *names):
         return named_key(self.config.seed, "assimilation", *names)
 
-    def go(self, truth, progress):
+    def go(self, path, progress):
+        """All cycles, from the last that was saved of the same configuration and truth."""
         config, window = self.config, self.config.window_hours * HOUR
-        file = self.folder.file("ensemble.npz")
+        truth, file = self.twin.read(path), self.folder.file("ensemble.npz")
+        parts = [config.model_dump(mode="json"), versions(), checksum(path)]
+        if config.emulator is not None:
+            parts.append(checksum(config.emulator))
+        mark = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
         ensemble = self.twin.ensemble(self.key("ensemble"), config.members)
         ensemble = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), ensemble)
         done = 0
-        if file.exists():
-            ensemble, done = load_checkpoint(file, (ensemble, done))
+        if file.exists() and read_header(file)["config_hash"] == mark:
+            ensemble, done = load_checkpoint(file, (ensemble, done), config_hash=mark)
         cycles, forecasts, refused = (
             _Lines(self.folder.file(f"{name}.jsonl"), done)
             for name in ("cycles", "forecasts", "rejected")
@@ -242,7 +267,7 @@ class _Run:
             if config.forecast_every and (number + 1) % config.forecast_every == 0:
                 for row in self._forecast(ensemble, truth, number, start + window):
                     forecasts.add({"cycle": number, **row})
-            save_checkpoint(file, (ensemble, number + 1))
+            save_checkpoint(file, (ensemble, number + 1), config_hash=mark)
             progress.advance(number + 1, config.cycles)
 
     def _cycle(self, ensemble, truth, number, start):
@@ -318,7 +343,7 @@ def _minimisation(found):
         "inner": [int(n) for n in np.asarray(history.inner)],
         "residual": [float(f"{x:.3g}") for x in np.asarray(history.residual)],
         "twice_cost_over_observations": round(2 * last / max(used, 1), 4),
-        "degrees_of_freedom_for_signal": round(float(found.posterior.degrees_of_freedom), 2),
+        "degrees_of_freedom_at_least": round(float(found.posterior.degrees_of_freedom), 2),
     }
 
 

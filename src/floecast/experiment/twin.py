@@ -1,5 +1,7 @@
 """The truth of a twin experiment: a simulator run, its weather, and what satellites see of it."""
 
+import hashlib
+import json
 from functools import cached_property
 
 import equinox as eqx
@@ -117,13 +119,19 @@ class Twin:
             if progress is not None:
                 progress(min(day + _BLOCK_DAYS, self.days), self.days)
         fields = {name: np.concatenate([part[name] for part in parts]) for name in STATE}
-        save_checkpoint(path, IceState(**fields))
+        save_checkpoint(path, IceState(**fields), config_hash=self.mark)
 
     def read(self, path):
         """The truth, NumPy leaves ``(time, y, x)``."""
         shape = (len(self.times), *self.grid.shape)
         like = IceState(**{name: np.zeros(shape, np.float32) for name in STATE})
-        return jax.tree.map(np.asarray, load_checkpoint(path, like))
+        return jax.tree.map(np.asarray, load_checkpoint(path, like, config_hash=self.mark))
+
+    @property
+    def mark(self):
+        """Fingerprint of what the truth is made of; that of another twin is refused."""
+        told = [self.grid.name, self.section.model_dump(mode="json"), self.days]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
     def observe(self, truth, section, start, end, key):
         """What satellites see between two times.
@@ -171,11 +179,15 @@ class Twin:
         return Observations.concatenate(parts)
 
     def _mean(self, truth, start, end):
-        """Truth averaged from a time to another."""
+        """Truth averaged from a time to another, by the trapezoidal rule as the windows do."""
         inside = (self.times >= start) & (self.times <= end)
         if not inside.any() or end > self.times[-1]:
             raise InputError(f"the truth of this twin ends before {to_datetime64(end)}")
-        return jax.tree.map(lambda leaf: jnp.asarray(leaf[inside].mean(axis=0)), truth)
+        weight = np.ones(inside.sum(), np.float32)
+        weight[[0, -1]] = 0.5
+        return jax.tree.map(
+            lambda leaf: jnp.asarray(np.average(leaf[inside], axis=0, weights=weight)), truth
+        )
 
     def at(self, truth, time):
         """Truth at a time."""

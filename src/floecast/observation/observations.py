@@ -31,11 +31,12 @@ FLAGS = {
     "thinned": 64,
     "masked": 128,
     "ice_type": 256,
+    "outside_window": 512,
 }
 """Bits of `Observations.flag`; 0 is good."""
 
 NO_OBSERVATION = 1 << 30
-"""Flag of what fills up an array, or lies outside of a window."""
+"""Flag of what fills up an array and is no observation."""
 
 # No retrieval gives a greater fraction, and no percentage is greater; less is open water in both.
 _MOST_FRACTION, _MOST_PERCENT, _OPEN_WATER = 1.5, 150.0, 0.01

@@ -25,10 +25,11 @@ def twin_scores(ensemble, truth, grid):
     -------
     dict
         By field ``rmse`` and ``bias`` of the mean, ``spread`` as it should be for that error
-        (Fortin et al. 2014), fair ``crps``, in the unit of the field, by area: concentration over
-        the sea, volumes and damage where the truth or the mean has ice, drift where both sides of
-        a face have it; of `thickness` over the ice ``rmse`` and ``bias`` where truth and mean have
-        ice. ``iiee`` of the median edge and ``sps`` [1e6 km2].
+        (Fortin et al. 2014), fair ``crps``, in the unit of the field, by area over the sea, drift
+        where the truth has ice on both sides of a face; of `thickness` over the ice ``rmse`` and
+        ``bias`` where the truth has ice, the mean volume over the mean cover, this not below
+        `ICE_EDGE`. The places are the same for all methods. ``iiee`` of the median edge and
+        ``sps`` [1e6 km2].
     """
     members = {name: np.asarray(getattr(ensemble, name), float) for name in FIELDS}
     good = np.all([np.isfinite(field).all(axis=(1, 2)) for field in members.values()], axis=0)
@@ -36,17 +37,15 @@ def twin_scores(ensemble, truth, grid):
     true = {name: np.asarray(getattr(truth, name), float) for name in FIELDS}
     sea = grid.area * grid.mask_t
     cover = members["concentration"].mean(axis=0)
-    ice = (true["concentration"] > ICE_EDGE) | (cover > ICE_EDGE)
     pack = true["concentration"] > ICE_EDGE
     weights = {
-        "concentration": sea,
         "u": grid.area * (grid.mask_u & pack & np.roll(pack, -1, axis=1)),
         "v": grid.area * (grid.mask_v & pack & np.roll(pack, -1, axis=0)),
     }
     count = int(good.sum())
     told = {"members": count}
     for name, field in members.items():
-        weight = np.asarray(weights.get(name, sea * ice), float)
+        weight = np.asarray(weights.get(name, sea), float)
         share = weight / weight.sum()
         error = field.mean(axis=0) - true[name]
         variance = field.var(axis=0, ddof=1) * (count + 1) / count
@@ -56,10 +55,9 @@ def twin_scores(ensemble, truth, grid):
             "spread": float(np.sqrt(np.sum(share * variance))),
             "crps": float(crps(field, true[name], weights=weight, fair=True)),
         }
-    both = pack & (cover > ICE_EDGE)
-    share = sea * both / np.sum(sea * both)
-    thickness = _over(members["ice_volume"].mean(axis=0), cover, both)
-    error = thickness - _over(true["ice_volume"], true["concentration"], both)
+    share = sea * pack / np.sum(sea * pack)
+    thickness = members["ice_volume"].mean(axis=0) / np.maximum(cover, ICE_EDGE)
+    error = thickness - true["ice_volume"] / np.maximum(true["concentration"], ICE_EDGE)
     told["thickness"] = {
         "rmse": float(np.sqrt(np.sum(share * error**2))),
         "bias": float(np.sum(share * error)),
@@ -69,7 +67,3 @@ def twin_scores(ensemble, truth, grid):
     told["iiee"] = float(iiee(median, concentration[1], weights=sea).iiee) / 1e12
     told["sps"] = float(sps(*concentration, weights=sea, fair=True)) / 1e12
     return told
-
-
-def _over(volume, cover, where):
-    return np.where(where, volume, 0.0) / np.where(where, cover, 1.0)

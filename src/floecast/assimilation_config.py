@@ -86,7 +86,7 @@ class AssimilationConfig(Section):
 
 
 def is_of_cycles(path):
-    """Whether a configuration file is one of cycles, which says how many, and not of one run."""
+    """Whether a configuration file is one of cycles: it says how many, `cycles`; a run does not."""
     return "cycles" in read_tree(path)
 
 

@@ -65,7 +65,8 @@ def schedule(observations, start, dt, steps):
     it, and its weight is the part of the span in that time. A span of one day around a step of 12
     hours has the weights 1/4, 1/2, 1/4, which is the trapezoidal rule. Of a span that reaches
     beyond the window only the part inside is averaged. The centre alone decides to which of two
-    windows that meet an observation belongs, so that none is used twice.
+    windows that meet an observation belongs; one within half a step of where they meet is inside
+    both, and `cycle` gives it to the one that ends there.
 
     What is averaged are the equivalents. So every hour of a merged thickness counts the same,
     whatever the concentration, though an altimeter has more samples where there is more ice. The
@@ -74,7 +75,7 @@ def schedule(observations, start, dt, steps):
     """
     time = np.asarray(observations.time)
     span = np.broadcast_to(np.asarray(getattr(observations, "span", 0)), time.shape)
-    # Halves go to the later step, so that each belongs to one of two windows that meet.
+    # Halves go to the later step.
     nearest = np.floor((time - int(start)) / dt + 0.5).astype(int)
     inside = (nearest >= 0) & (nearest <= steps)
     observation, step, share = _steps_of(

@@ -1,6 +1,7 @@
-"""Time and memory of one En4DVar analysis of two days, with its members, as the cycles do it.
+"""Time and memory of one En4DVar analysis of two days, with its members.
 
-The truth rests at a restart state, so that nothing is simulated: what is measured is the work.
+The truth rests at a restart state, so that nothing is simulated: what is measured is the work. A
+cycle runs the members once more, from the analysis to the end of the window.
 """
 
 import resource

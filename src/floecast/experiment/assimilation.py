@@ -1,4 +1,4 @@
-"""Cycles of a data assimilation in a twin: truth, cycles, forecasts; resumable at any kill."""
+"""Cycles of a data assimilation in a twin, resumable at any kill after the truth is there."""
 
 import dataclasses
 import hashlib

@@ -5,8 +5,8 @@ DENSITY = {"water": 1026.0, "ice": 917.0, "snow": 330.0}
 
 Those of the simulator and of the freeboard operator of DART. Products take 1024 for water, and for
 ice 917 in its first year and 882 when older (Alexandrov et al. 2010), with which the same freeboard
-is a quarter less ice when older: compare freeboard where a product gives it, or its thickness under its own
-densities."""
+is a quarter less ice when older: compare freeboard where a product gives it, or its thickness under
+its own densities."""
 
 _BUOYANCY = DENSITY["water"] - DENSITY["ice"]
 

@@ -198,8 +198,7 @@ class _Steps:
     def __getitem__(self, number):
         truth = jax.tree.map(lambda leaf: leaf[:, number + 1], self.pieces.state)
         forcing = jax.tree.map(lambda leaf: leaf[:, number : number + 2], self.pieces.forcing)
-        batch = self.pieces.forcing.time.shape[0]
-        keys = jax.random.split(jax.random.fold_in(self.key, number), batch)
+        keys = jax.random.split(jax.random.fold_in(self.key, number), forcing.time.shape[0])
         return self._placed((truth, forcing, keys))
 
 
@@ -348,8 +347,8 @@ def learn(emulator, archive, stage, *, seed, learner=None, sharding=None):
         losses, gradient = jax.tree.map(lambda leaf: leaf / stage.accumulate, total)
         if not all(np.isfinite(loss) for loss in losses.values()):
             raise InputError(
-                f"update {number + 1} of stage {stage.name} has a loss that is not finite; go on "
-                "from the last look at the validation with a smaller learning_rate"
+                f"update {number + 1} of stage {stage.name} has a loss that is not finite; begin "
+                "the stage again with a smaller learning_rate"
             )
         learner = _updated(learner, gradient, stage)
         yield learner, losses

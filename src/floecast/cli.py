@@ -103,12 +103,12 @@ def assimilate(
     from floecast.assimilation_config import assimilation_config, is_of_cycles
 
     file = path or config
+    if path is not None and config is not None:
+        raise InputError("name one configuration, as an argument or by --config FILE")
     if preset is None and (file is None or not is_of_cycles(file)):
         if truth is not None:
             raise InputError("--truth goes with cycles: give --preset, or CONFIG of cycles")
         return _run(_one_of(path, config), data, out, override, as_json, until="analysis")
-    if path is not None and config is not None:
-        raise InputError("give the configuration once, as CONFIG or as --config FILE")
     options = [] if preset is None else [f"preset={preset}"]
     resolved = assimilation_config(file, [*options, *(override or ())])
     from floecast.experiment.assimilation import assimilate as run

@@ -322,10 +322,10 @@ class TestIce:
         state = self.letkf(updates=updates).analyse(ensemble, obs).ensemble
         for name in ("concentration", "snow_volume", "u", "v", "damage"):
             given = np.asarray(ensemble.concentration)
-                # Traces of ice have no thickness of their own.
-                told = (given == 0) | (given >= 0.01)
-                before, after = (np.asarray(getattr(one, name)) for one in (ensemble, state))
-                close(after[told], before[told], 1e-12)
+            # Traces of ice have no thickness of their own.
+            told = (given == 0) | (given >= 0.01)
+            before, after = (np.asarray(getattr(one, name)) for one in (ensemble, state))
+            close(after[told], before[told], 1e-12)
         alone = self.letkf().analyse(ensemble, obs.of_kind("thickness")).ensemble
         ice = (state.concentration > 0) & (alone.concentration > 0)
         close(jnp.where(ice, state.thickness - alone.thickness, 0), 0, 1e-10)

@@ -160,11 +160,12 @@ class LETKF(AbstractFilter):
 
     def _update(self, members, equivalents, good, observations, context):
         neighbours, key = context
-        if neighbours.column.shape[0] == 0:
+        control = self.control.to_control(members)
+        if neighbours.column.shape[0] == 0 or not self._blocks(control):
             return members, False
         kind = jnp.asarray(observations.kind) if self.updates else None
         seen = departures(equivalents, good, observations, kind)
-        control = self._columns(self.control.to_control(members), seen, neighbours, good)
+        control = self._columns(control, seen, neighbours, good)
         members = self._touched(self.control.to_state(control), members, neighbours)
         return (self._rotated(members, good, key) if self.rotation else members), True
 
@@ -198,8 +199,6 @@ class LETKF(AbstractFilter):
         leaves, structure = jax.tree.flatten(control)
         rows = [leaf.reshape(leaf.shape[0], self._count(), -1) for leaf in leaves]
         blocks = self._blocks(control)
-        if not blocks:
-            return control
         allowed = jnp.stack([self._allowed(kinds, whitened) for kinds, _ in blocks])
 
         def column(where, index, taper, group):

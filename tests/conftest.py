@@ -57,6 +57,26 @@ def no_network():
 
 
 @pytest.fixture(scope="module", autouse=True)
+def compile_fast(request):
+    """Compile without most optimisations: nearly all of it runs once or a few times.
+
+    A module that computes for longer than it compiles says ``OPTIMISED = True``.
+    """
+    fast = not getattr(request.module, "OPTIMISED", False)
+    jax.config.update("jax_disable_most_optimizations", fast)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture
+def optimised():
+    """The same for one test of a module."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture(scope="module", autouse=True)
 def forget_compiled():
     """Give back what a module compiled: a process may hold so many memory maps and no more."""
     yield

@@ -5,6 +5,8 @@ import pytest
 
 from floecast.simulator.mevp_box import Box, carry, run, run_published
 
+OPTIMISED = True
+
 CONVERGED = (0.156654, 0.156607, 0.066767, 0.067072, 0.288659, 0.306125, 0.962197)
 ROWS = {
     "adaptive": (

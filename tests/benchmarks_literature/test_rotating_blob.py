@@ -12,6 +12,8 @@ import pytest
 from floecast.simulator.advection import Mesh, Upwind
 from floecast.simulator.weno import WENO
 
+OPTIMISED = True
+
 WIDTH, HEIGHT = 409600.0, 512000.0
 POINTS = 8
 DG0 = {12: 0.051256, 24: 0.048288, 48: 0.043106, 96: 0.035794}

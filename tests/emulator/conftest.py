@@ -12,14 +12,6 @@ from floecast.emulator.features import Scaling, feature_names
 from floecast.emulator.model import Emulator
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compile_fast():
-    """Most of what these tests compile runs once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(scope="module")
 def grid():
     ocean = np.ones((8, 12), bool)

@@ -31,16 +31,10 @@ class Killed(Exception):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compile_fast():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
-@pytest.fixture(scope="module", autouse=True)
 def short_looks():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_LOOK", {"steps": 2, "pieces": 2, "members": 2})
+        # As long as the last look of all, which shares its compiled function then.
+        patch.setattr(module, "_LOOK", {"steps": 10, "pieces": 2, "members": 2})
         patch.setattr(module, "_EXAM", {"pieces": 2, "members": 2})
         yield
 

@@ -1,20 +1,11 @@
 """States, winds and grids of the simulator's tests."""
 
-import jax
 import numpy as np
 import pytest
 
 from floecast.atmosphere.forcing import Forcing
 from floecast.core.grid import Grid
 from floecast.core.state import IceState
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compile_fast():
-    """Most of what these tests compile runs once or a few times."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def random_state(grid, seed, speed=1.0):

@@ -32,8 +32,13 @@ PHYSICS = [Winton(), ZeroLayer()]
 each = pytest.mark.parametrize("physics", PHYSICS, ids=lambda physics: type(physics).__name__)
 
 
-@eqx.filter_jit
 def step(physics, state, weather, dt, grid=GRID):
+    return advance(physics, state, weather, grid, np.asarray(dt, float))
+
+
+@eqx.filter_jit
+def advance(physics, state, weather, grid, dt):
+    """Compiled once for all steps."""
     return physics.advance_with_budget(state, weather, grid, dt)
 
 
@@ -243,9 +248,9 @@ def test_memory_is_a_plausible_balance(physics):
 
 @each
 def test_land_stays_bare_and_its_forcing_does_not_matter(physics):
-    ocean = np.ones((4, 4), bool)
+    ocean = np.ones(GRID.shape, bool)
     ocean[1, 2] = False
-    grid = Grid.box((4, 4), 20e3, ocean=ocean)
+    grid = Grid.box(GRID.shape, 20e3, ocean=ocean)
     state = random_cover(physics, 3, grid)
     weather = random_weather(3, grid)
     holes = {name: jnp.where(ocean, field, jnp.nan) for name, field in weather.given.items()}
@@ -269,8 +274,8 @@ CORNERS = [
 
 
 @each
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-def test_gradients_are_finite_in_the_corners(physics, dtype):
+def test_gradients_are_finite_in_the_corners(physics):
+    dtype = jnp.float32  # in which more is 0 or infinite than in double precision
     corners = jnp.array(CORNERS, dtype).T.reshape(3, 2, 4)
     grid = Grid.box((2, 4), 20e3)
     physics, grid = cast((physics, grid), dtype)
@@ -318,12 +323,12 @@ def test_gradient_against_finite_differences(physics):
         return (state.ice_volume + state.concentration + 0.1 * state.snow_volume)[0, 0]
 
     point = jnp.array([0.8, 1.6, 0.1, 0.02, 255.0, 2.1, 0.84])
-    slope = jax.jit(jax.grad(end))(point)
+    both = jax.jit(jax.value_and_grad(end))
+    _, slope = both(point)
     measured = []
-    value = jax.jit(end)
     for index in range(point.size):
         change = 1e-5 * jnp.zeros_like(point).at[index].set(1.0)
-        measured.append((value(point + change) - value(point - change)) / 2e-5)
+        measured.append((both(point + change)[0] - both(point - change)[0]) / 2e-5)
     np.testing.assert_allclose(slope, measured, rtol=1e-5, atol=1e-9)
 
 

@@ -207,14 +207,13 @@ def run_gabls1(layer, dt=10.0):
         fields = column.wind_u, column.wind_v, column.potential_temperature
         return column, (*fields, *kinematic, flux)
 
-    per_hour = round(HOUR / dt)
-    times = dt * jnp.arange(9 * per_hour)
-    column, _ = jax.lax.scan(
-        jax.checkpoint(lambda c, t: (step(c, t)[0], None)), column, times[: 8 * per_hour]
-    )
-    _, series = jax.lax.scan(jax.checkpoint(step), column, times[8 * per_hour :])
-    means = [field.mean(axis=0) for field in series]
-    return Gabls1(height, *means)
+    def hour(column, start):
+        times = start + dt * jnp.arange(round(HOUR / dt))
+        column, series = jax.lax.scan(jax.checkpoint(step), column, times)
+        return column, [field.mean(axis=0) for field in series]
+
+    _, means = jax.lax.scan(hour, column, HOUR * jnp.arange(9.0))
+    return Gabls1(height, *(mean[-1] for mean in means))
 
 
 def calibrate(closure, names=("shear", "heat"), *, rounds=8, profiles=LARGE_EDDIES, dt=10.0):
@@ -247,23 +246,23 @@ def calibrate(closure, names=("shear", "heat"), *, rounds=8, profiles=LARGE_EDDI
     def with_constants(logarithms):
         return replace(closure, **dict(zip(names, jnp.exp(logarithms), strict=True)))
 
-    @jax.jit
     def misfit(logarithms):
         result = run_gabls1(gabls1_layer(with_constants(logarithms)), dt)
-        return jnp.ravel(result.differences(profiles) / scale)
+        differences = jnp.ravel(result.differences(profiles) / scale)
+        return differences, differences
 
-    slopes = jax.jit(jax.jacfwd(misfit))
+    # With its value: to compile a second function would take longer than to compute more here.
+    both = jax.jit(jax.jacfwd(misfit, has_aux=True))
     at = jnp.log(jnp.stack([getattr(closure, name) for name in names]))
-    found, damping = misfit(at), 1e-2
+    (matrix, found), damping = both(at), 1e-2
     for _ in range(rounds):
-        matrix = slopes(at)
         curvature, downhill = matrix.T @ matrix, -matrix.T @ found
         for _ in range(6):
             damped = curvature + damping * jnp.diag(jnp.diag(curvature))
             trial = at + jnp.clip(jnp.linalg.solve(damped, downhill), -1.0, 1.0)
-            tried = misfit(trial)
+            slopes, tried = both(trial)
             if jnp.sum(tried**2) < jnp.sum(found**2):
-                at, found, damping = trial, tried, 0.3 * damping
+                at, matrix, found, damping = trial, slopes, tried, 0.3 * damping
                 break
             damping = 4.0 * damping
     return with_constants(at)

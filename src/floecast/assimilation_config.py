@@ -80,6 +80,9 @@ class AssimilationConfig(Section):
         description="Of the covariance of the members, in the filter.",
     )
     relaxation: float = Field(0.4, ge=0, le=1, description="Of the spread to the prior (RTPS).")
+    relaxation_concentration: float = Field(
+        0.8, ge=0, le=1, description="The same for concentration."
+    )
     outer: int = Field(2, ge=1, le=10, description="Linearisations of a variational method.")
     inner: int = Field(20, ge=1, le=200, description="Lanczos steps of each.")
 

@@ -8,14 +8,12 @@ import time
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from floecast.assimilation.asynchronous import Asynchronous
 from floecast.assimilation.bounds import IceControl
 from floecast.assimilation.covariance import HybridCovariance
 from floecast.assimilation.cycle import Recentred, cycle
 from floecast.assimilation.diagnostics import innovation_statistics
-from floecast.assimilation.diffusion import DiffusionCovariance
 from floecast.assimilation.filter import along, split
 from floecast.assimilation.inflation import Inflation
 from floecast.assimilation.kalman import LETKF
@@ -29,8 +27,6 @@ from floecast.core.calendar import DAY, HOUR, iso
 from floecast.core.ensemble import healthy
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
-from floecast.core.state import IceState
-from floecast.core.variables import STATE
 from floecast.emulator.model import Emulator
 from floecast.forecast.ensemble import forecast
 from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
@@ -46,6 +42,13 @@ from floecast.observation.quality_control import (
 from floecast.progress import Silent
 from floecast.verification.twin_scores import twin_scores
 
+from .methods import (
+    APART,
+    hybrid_covariance,
+    minimisation,
+    static_covariance,
+    without_noise,
+)
 from .twin import Twin, forcings
 
 
@@ -115,30 +118,28 @@ def method_of(config, grid, emulator):
     """
     steps = config.window_hours * HOUR // emulator.dt
     section, given = config.covariance, config.observations
-    inflation = Inflation(prior=config.inflation, relaxation=config.relaxation)
+    inflation = Inflation(
+        prior=config.inflation,
+        relaxation=config.relaxation,
+        relaxations={"concentration": config.relaxation_concentration},
+    )
     half_width = 1e3 * section.localisation_km
     half_widths = dict.fromkeys(KINDS, half_width)
     if not section.coupled:
         half_widths["concentration"] = 1e3 * section.concentration_localisation_km
     if config.method == "free_run":
         return None
-    others = tuple(name for name in STATE if name != "concentration")
-    apart = {"concentration": ("concentration",), "thickness": others}
-    blocks = IceState(**{name: int(name in others) for name in STATE})
     local = LETKF(
         localisation=GaspariCohn.on_grid(grid, half_widths),
         inflation=inflation,
         shared_error=given.shared_error,
-        updates={} if section.coupled else apart,
+        updates={} if section.coupled else APART,
     )
     members = Asynchronous(local, emulator, steps)
     if config.method == "letkf":
         return members
     shared = {
-        # The run that is linearised about is the one without noise.
-        "model": eqx.tree_at(
-            lambda e: e.noise_scale, emulator, jnp.zeros_like(emulator.noise_scale)
-        ),
+        "model": without_noise(emulator),
         "window": steps,
         "misfit": CensoredMisfit(shared_error=given.shared_error),
         "minimiser": Minimiser(outer=config.outer, inner=config.inner),
@@ -146,37 +147,18 @@ def method_of(config, grid, emulator):
     root = SeparableRoot.on_grid(grid, half_width)
     if config.method == "envar4d":
         return Recentred(EnVar4D(covariance=HybridCovariance(localisation=root), **shared), members)
-    static = static_covariance(section, grid)
+    static = static_covariance(
+        grid,
+        1e3 * section.static_length_km,
+        section.static_concentration,
+        section.static_thickness,
+    )
     if config.method == "en4dvar":
-        ensemble = {"localisation": root}
-        if not section.coupled:
-            near = SeparableRoot.on_grid(grid, half_widths["concentration"])
-            ensemble = {"localisation": {0: near, 1: root}, "blocks": blocks}
-        hybrid = HybridCovariance(static=static, weight=section.ensemble_weight, **ensemble)
+        near = None if section.coupled else half_widths["concentration"]
+        hybrid = hybrid_covariance(grid, static, section.ensemble_weight, half_width, near)
         return Recentred(En4DVar(covariance=hybrid, **shared), members)
     kind = {"var3d": Var3D, "var4d": Var4D}[config.method]
     return Recentred(kind(covariance=static, **shared), members)
-
-
-def static_covariance(section, grid, concentration=None, thickness=None, snow=0.0):
-    """Covariance of concentration and thickness by diffusion, in control variables.
-
-    Parameters
-    ----------
-    section : CovarianceSection
-    grid : Grid
-    concentration, thickness, snow : float, optional
-        Standard deviations; the static ones if left out.
-    """
-    std = IceState(
-        concentration=section.static_concentration if concentration is None else concentration,
-        ice_volume=section.static_thickness if thickness is None else thickness,
-        snow_volume=snow,
-        u=0.0,
-        v=0.0,
-        damage=0.0,
-    )
-    return DiffusionCovariance(grid, std, 1e3 * section.static_length_km)
 
 
 @eqx.filter_jit
@@ -257,7 +239,8 @@ class _Run:
         self.model_error = None
         sizes = section.model_concentration, section.model_thickness, section.model_snow
         if any(sizes):
-            self.model_error = static_covariance(section, self.grid, *sizes)
+            length = 1e3 * section.static_length_km
+            self.model_error = static_covariance(self.grid, length, *sizes)
 
     def key(self, *names):
         return named_key(self.config.seed, "assimilation", *names)
@@ -321,7 +304,7 @@ class _Run:
             "status": int(analysis.status),
             "quality_control": summary(analysis.observations),
             "innovations": innovation_statistics(analysis),
-            "minimisation": None if found.variational is None else _minimisation(found.variational),
+            "minimisation": minimisation(found.variational),
             "background": twin_scores(analysis.background, now, self.grid),
             "analysis": twin_scores(analysis.ensemble, now, self.grid),
         }
@@ -349,23 +332,6 @@ class _Run:
             members = jax.tree.map(lambda leaf, lead=lead: leaf[:, lead], run.ensemble)
             now = self.twin.at(truth, start + lead * DAY)
             yield {"lead_hours": 24 * lead, **twin_scores(members, now, self.grid)}
-
-
-def _minimisation(found):
-    """What is told of a variational analysis."""
-    history = found.minimum.history
-    used = int(jnp.sum(found.used))
-    last = float(history.last)
-    return {
-        "status": int(found.status),
-        "observations": used,
-        "cost": [float(f"{x:.6g}") for x in np.asarray(history.cost)],
-        "step": [float(x) for x in np.asarray(history.step)],
-        "inner": [int(n) for n in np.asarray(history.inner)],
-        "residual": [float(f"{x:.3g}") for x in np.asarray(history.residual)],
-        "twice_cost_over_observations": round(2 * last / max(used, 1), 4),
-        "degrees_of_freedom_at_least": round(float(found.posterior.degrees_of_freedom), 2),
-    }
 
 
 class _Lines:

@@ -9,7 +9,8 @@ sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent / "src")]
 project = "floecast"
 author = copyright = "The floecast developers"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "settings"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions += ["mathml", "settings", "signatures"]  # of _ext
 exclude_patterns = ["_build"]
 source_suffix = {".md": "markdown"}
 

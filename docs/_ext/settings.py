@@ -50,7 +50,8 @@ def _default(field):
         return "none"
     if value == "":
         return "empty"
-    if isinstance(value, dict) and "additionalProperties" not in field:
+    sections = value[:1] if isinstance(value, list) else [value]
+    if any(isinstance(one, dict) for one in sections) and "additionalProperties" not in field:
         return "its defaults"  # those of the section
     return f"`{json.dumps(value)}`"
 

@@ -1,9 +1,11 @@
 """How the documentation is built: `make docs`, without a network."""
 
+import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # the code is imported, nothing is computed
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent / "src")]
 
 project = "floecast"

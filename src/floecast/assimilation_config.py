@@ -34,6 +34,9 @@ class CovarianceSection(Section):
     localisation_km: float = Field(
         300.0, gt=0, description="Half-width c of the taper; it ends at 2 c."
     )
+    concentration_localisation_km: float = Field(
+        150.0, gt=0, description="The same for concentration, unless it is coupled."
+    )
     ensemble_weight: float = Field(
         0.8, ge=0, le=1, description="Share of the ensemble in En4DVar's covariance."
     )
@@ -50,8 +53,9 @@ class CovarianceSection(Section):
     model_concentration: float = Field(
         0.06, ge=0, description="Error of the model over a window, at half cover [1]."
     )
-    model_thickness: float = Field(
-        0.03, ge=0, description="The same for thickness [m]; both with the static correlations."
+    model_thickness: float = Field(0.03, ge=0, description="The same for thickness [m].")
+    model_snow: float = Field(
+        0.007, ge=0, description="The same for snow depth [m]; all with the static correlations."
     )
 
 

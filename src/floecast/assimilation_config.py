@@ -38,7 +38,7 @@ class CovarianceSection(Section):
         150.0, gt=0, description="The same for concentration, unless it is coupled."
     )
     ensemble_weight: float = Field(
-        0.8, ge=0, le=1, description="Share of the ensemble in En4DVar's covariance."
+        0.9, ge=0, le=1, description="Share of the ensemble in En4DVar's covariance."
     )
     coupled: bool = Field(
         False,
@@ -51,7 +51,7 @@ class CovarianceSection(Section):
     )
     static_thickness: float = Field(0.1, gt=0, description="Static error of thickness [m].")
     model_concentration: float = Field(
-        0.06, ge=0, description="Error of the model over a window, at half cover [1]."
+        0.05, ge=0, description="Error of the model over a window, at half cover [1]."
     )
     model_thickness: float = Field(0.03, ge=0, description="The same for thickness [m].")
     model_snow: float = Field(

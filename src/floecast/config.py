@@ -147,7 +147,7 @@ class TwinObservations(Section):
 class AnalysisSection(Section):
     """The analysis: LETKF, or En4DVar whose members stand about it with the LETKF's anomalies."""
 
-    method: Literal["letkf", "en4dvar"] = "letkf"
+    method: Literal["letkf", "en4dvar"] = Field("letkf", description="en4dvar needs a window")
     window_hours: Annotated[int, Field(ge=0, le=240)] = Field(
         0,
         description="of weather before the analysis that the members live through with what is "

@@ -1,0 +1,105 @@
+"""Members forward from one time to the next, a few at once."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from floecast.atmosphere.forcing import FilledForcing, Forcing
+from floecast.core.model import check_run, started
+from floecast.core.rollout import rollout
+
+
+class MemberWeather(eqx.Module):
+    """The weather of an ensemble.
+
+    Parameters
+    ----------
+    own : pytree
+        Weather of each, leaves ``(member, ...)``, such as `SyntheticWeather`.
+    known : Forcing, optional
+        What all share; `own` gives the fields that it lacks.
+    """
+
+    own: PyTree
+    known: Forcing | None = None
+
+    def of(self, own):
+        """Forcing of a member, from its part of `own`."""
+        return own if self.known is None else FilledForcing(self.known, own)
+
+    def member(self, number):
+        """Forcing of member `number`."""
+        return self.of(jax.tree.map(lambda leaf: leaf[number], self.own))
+
+
+def begun(model, states, weather, start, end, at_once=8):
+    """The members as the model steps them, checked.
+
+    Parameters
+    ----------
+    model : Model
+    states : pytree
+        Leaves ``(member, ...)``, all finite.
+    weather : MemberWeather
+    start, end : int
+        Of the whole run [s since 2000-01-01].
+    at_once : int
+        Members together in memory.
+
+    Returns
+    -------
+    pytree
+
+    Raises
+    ------
+    InputError
+        If the model refuses the states or the weather, as where that ends early.
+    """
+    check_run(model, states, weather.member(0), start, end)
+
+    @eqx.filter_jit
+    def begin(states, weather, start):
+        def one(member):
+            state, own = member
+            return started(model, state, weather.of(own).between(start, start + model.dt))
+
+        return jax.lax.map(one, (states, weather.own), batch_size=at_once)
+
+    return begin(states, weather, jnp.asarray(start))
+
+
+@eqx.filter_jit
+def advanced(model, states, weather, keys: Array, begin, steps, at_once=8):
+    """Members some steps later.
+
+    Parameters
+    ----------
+    model : Model
+    states : pytree
+        From `begun` or this.
+    weather : MemberWeather
+    keys : (member,) key array
+    begin : int array
+        [s since 2000-01-01]
+    steps : int
+    at_once : int
+        Members that are mapped over; the memory of a step is that of as many.
+
+    Returns
+    -------
+    pytree
+        Members that are not finite stay so and touch no other.
+
+    Notes
+    -----
+    Each step draws from the member's key and the time of the step, as `core.rollout.rollout` does:
+    a run in parts is the whole run.
+    """
+
+    def one(member):
+        state, own, key = member
+        run = rollout(model, state, weather.of(own), steps, key=key, start=begin, save_every=steps)
+        return run.final
+
+    return jax.lax.map(one, (states, weather.own, keys), batch_size=at_once)

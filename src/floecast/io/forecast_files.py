@@ -276,6 +276,8 @@ def trajectories_dataset(names, positions, told, among_ice, grid, *, time, issue
     )
     if grid.epsg is not None:
         coordinates["crs"] = grid_mapping(grid.epsg)
+        for variable in variables.values():
+            variable.encoding["grid_mapping"] = "crs"
     title = "Trajectories of drifters in an ensemble forecast"
     attributes = {"references": "ellipses: doi:10.1080/01621459.1966.10480892"}
     return without_fill(xr.Dataset(variables, coordinates, global_attributes(title, attributes)))

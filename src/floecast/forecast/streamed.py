@@ -3,9 +3,11 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from floecast.atmosphere.forcing import FilledForcing, Forcing
+from floecast.core.ensemble import healthy
 from floecast.core.model import check_run, started
 from floecast.core.rollout import rollout
 
@@ -40,7 +42,7 @@ def begun(model, states, weather, start, end, at_once=8):
     ----------
     model : Model
     states : pytree
-        Leaves ``(member, ...)``, all finite.
+        Leaves ``(member, ...)``; members that are not finite are not looked at.
     weather : MemberWeather
     start, end : int
         Of the whole run [s since 2000-01-01].
@@ -56,7 +58,9 @@ def begun(model, states, weather, start, end, at_once=8):
     InputError
         If the model refuses the states or the weather, as where that ends early.
     """
-    check_run(model, states, weather.member(0), start, end)
+    good = np.asarray(healthy(states))
+    kept = jax.tree.map(lambda leaf: leaf[good], states)
+    check_run(model, kept, weather.member(0), start, end)
 
     @eqx.filter_jit
     def begin(states, weather, start):

@@ -239,9 +239,10 @@ def trajectories_dataset(names, positions, told, among_ice, grid, *, time, issue
                 "longitude": (longitude, "degree"),
             } | placed
         for name, (values, unit) in placed.items():
-            variables[f"drifter_{name}{suffix}"] = _floats(
-                dims, values, {"long_name": f"{text}: {name}", "units": unit}
-            )
+            attributes = {"long_name": f"{text}: {name}", "units": unit}
+            if unit == "m" and grid.epsg is not None:
+                attributes["comment"] = f"on the projection EPSG:{grid.epsg}"
+            variables[f"drifter_{name}{suffix}"] = _floats(dims, values, attributes)
     ellipse = f"prediction ellipse of probability {probability:g}"
     for name, values, text, unit in (
         ("spread", told.spread, "root mean square distance of members from their mean", "m"),
@@ -274,10 +275,6 @@ def trajectories_dataset(names, positions, told, among_ice, grid, *, time, issue
         np.arange(each.shape[1], dtype=np.int32),
         {"standard_name": "realization", "long_name": "ensemble member", "units": "1"},
     )
-    if grid.epsg is not None:
-        coordinates["crs"] = grid_mapping(grid.epsg)
-        for variable in variables.values():
-            variable.encoding["grid_mapping"] = "crs"
     title = "Trajectories of drifters in an ensemble forecast"
     attributes = {"references": "ellipses: doi:10.1080/01621459.1966.10480892"}
     return without_fill(xr.Dataset(variables, coordinates, global_attributes(title, attributes)))

@@ -42,7 +42,7 @@ def test_a_drifter_goes_with_ice_that_gains_speed(key):
     expected = speed * seconds + 0.5e-6 * seconds**2
     np.testing.assert_allclose(travelled[:, 0], expected, rtol=1e-3, atol=1e-6)
     np.testing.assert_array_equal(travelled[:, 1], 0)
-    none = rollout(Following(Steady(), begin[:0]), (state, at[:0]), weather, 4, key=key)
+    none = rollout(Following(Steady(), begin[:0]), (state, None), weather, 4, key=key)
     np.testing.assert_array_equal(none.final[0].u, run.final[0].u)
 
 

@@ -21,7 +21,7 @@ from floecast.emulator.model import Emulator
 from floecast.forecast.dates import Crossings
 from floecast.forecast.ice_edge import IceEdge
 from floecast.forecast.products import products
-from floecast.forecast.streamed import MemberWeather, advanced, begun
+from floecast.forecast.streamed import MemberWeather, advanced, begun, chunk
 from floecast.forecast.trajectories import Following, Spread, ice_of, on_ice, seeded, spread_of
 from floecast.io.cf import read_dataset, to_dataset, write_netcdf
 from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
@@ -99,7 +99,7 @@ def ensemble_forecast(config, *, data=None, out=None, progress=None):
 class _Tracked(eqx.Module):
     """What a forecast has come to; times count from the start."""
 
-    states: tuple  # of the members, and positions (member, drifter, 2)
+    states: tuple  # of the members, and positions (member, drifter, 2) or None
     crossings: Crossings
     alive: np.ndarray  # (time, member)
     trail: np.ndarray  # (time, member, drifter, 2)
@@ -116,6 +116,7 @@ class _Run:
         self.end = start.time + config.days * DAY
         self.times = np.arange(start.time, self.end + 1, self.every)
         self.members = count(start.ensemble)
+        self.at_once = chunk(self.members, config.at_once)
         emulator = config.emulator or start.emulator
         self.model_file = emulator
         model = Emulator.load(emulator or self.grid.name, self.grid)
@@ -133,16 +134,16 @@ class _Run:
         self.keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(
             jnp.arange(self.members)
         )
-        drifters = jnp.broadcast_to(
-            jnp.asarray(self.positions, float), (self.members, *self.positions.shape)
-        )
+        drifters = None  # lax.map in chunks takes no empty array
+        if config.drifters:
+            drifters = jnp.stack([jnp.asarray(self.positions, float)] * self.members)
         self.first = begun(
             self.model,
             (start.ensemble, drifters),
             self.weather,
             start.time,
             self.end,
-            config.at_once,
+            self.at_once,
         )
 
     def _drifters(self):
@@ -245,10 +246,10 @@ class _Run:
         if number:
             begin, steps = jnp.asarray(time - self.every), self.every // self.model.dt
             states = advanced(
-                self.model, states, self.weather, self.keys, begin, steps, config.at_once
+                self.model, states, self.weather, self.keys, begin, steps, self.at_once
             )
         ice = jax.tree.map(np.asarray, ice_of(states[0]))
-        good = tracked.alive[number - 1 if number else 0] & np.asarray(healthy(states))
+        good = tracked.alive[max(number - 1, 0)] & np.asarray(healthy(states))
         if good.sum() < FEWEST:
             raise FloecastError(
                 f"{good.sum()} of {self.members} members are finite at {iso(time)}; the products "
@@ -258,13 +259,18 @@ class _Run:
             lead = time - self.start.time
             crossings = crossings.after(ice.concentration, lead, config.spell_days)
         self._write(number, ice, good, parts)
-        positions = np.asarray(states[1], float)
-        let_go = (self.begin <= time)[None] & good[:, None]
-        tracked.alive[number] = good
-        tracked.trail[number] = np.where(let_go[..., None], positions, np.nan)
+        positions = np.zeros((self.members, 0, 2))
+        if states[1] is not None:
+            positions = np.asarray(states[1], float)
+        let_go = self.begin <= time
         among = on_ice(positions, ice.concentration, self.grid)[good].mean(axis=0)
-        tracked.among_ice[number] = np.where(self.begin <= time, among, np.nan)
-        return _Tracked(states, crossings, tracked.alive, tracked.trail, tracked.among_ice)
+        alive, trail, among_ice = (
+            history.copy() for history in (tracked.alive, tracked.trail, tracked.among_ice)
+        )
+        alive[number] = good
+        trail[number] = np.where((good[:, None] & let_go)[..., None], positions, np.nan)
+        among_ice[number] = np.where(let_go, among, np.nan)
+        return _Tracked(states, crossings, alive, trail, among_ice)
 
     def _write(self, number, ice, good, parts):
         """The files of one time."""

@@ -62,15 +62,35 @@ def begun(model, states, weather, start, end, at_once=8):
     kept = jax.tree.map(lambda leaf: leaf[good], states)
     check_run(model, kept, weather.member(0), start, end)
 
-    @eqx.filter_jit
-    def begin(states, weather, start):
-        def one(member):
-            state, own = member
-            return started(model, state, weather.of(own).between(start, start + model.dt))
+    return _begun(model, states, weather, jnp.asarray(start), at_once)
 
-        return jax.lax.map(one, (states, weather.own), batch_size=at_once)
 
-    return begin(states, weather, jnp.asarray(start))
+@eqx.filter_jit
+def _begun(model, states, weather, start, at_once):
+    def one(member):
+        state, own = member
+        return started(model, state, weather.of(own).between(start, start + model.dt))
+
+    return jax.lax.map(one, (states, weather.own), batch_size=at_once)
+
+
+def chunk(members, at_once):
+    """Members to map over together, so that the last chunk is as large as the others if possible.
+
+    Parameters
+    ----------
+    members : int
+    at_once : int
+        As many at most.
+
+    Returns
+    -------
+    int
+        The largest divisor of `members` that is no more than `at_once` nor less than half of it:
+        a chunk of another size is compiled a second time. `at_once` where there is none.
+    """
+    fitting = [n for n in range(at_once, (at_once - 1) // 2, -1) if members % n == 0]
+    return fitting[0] if fitting else min(at_once, members)
 
 
 @eqx.filter_jit

@@ -70,7 +70,7 @@ class Following(eqx.Module):
         Parameters
         ----------
         state : tuple
-            Of the model, and positions ``(drifter, 2)`` on the projected plane [m].
+            Of the model, and positions ``(drifter, 2)`` on the projected plane [m] or None.
         forcing : Forcing
         key : key
 
@@ -80,7 +80,7 @@ class Following(eqx.Module):
         """
         before, positions = state
         after = self.model.step(before, forcing, key)
-        if positions.shape[0] == 0:
+        if positions is None:
             return after, positions
         one, other = ice_of(before), ice_of(after)
         count = -(-self.dt // SUBSTEP)

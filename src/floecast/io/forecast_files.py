@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from floecast.core.calendar import to_datetime64
 from floecast.core.projection import EPSG_3413
 from floecast.core.variables import ICE_EDGE
 from floecast.forecast.dates import NEVER, date_quantiles
@@ -150,8 +149,8 @@ def dates_dataset(crossings, grid, *, issued, end, levels, spell_days):
     Returns
     -------
     xarray.Dataset
-        ``freeze_up`` and ``break_up`` ``(quantile, y, x)``, NaT where fewer members have had it,
-        and the share of the members that have.
+        ``freeze_up`` and ``break_up`` ``(quantile, y, x)``, missing where fewer members have had
+        it, and the share of the members that have. Times are not decoded.
     """
     rule = (
         f"first time at which concentration crosses {ICE_EDGE} and stays across for {spell_days} "
@@ -162,22 +161,17 @@ def dates_dataset(crossings, grid, *, issued, end, levels, spell_days):
         leads = getattr(crossings, name)
         found = date_quantiles(leads, levels)
         known = np.isfinite(found) & grid.mask_t
-        dates = np.where(
-            known, to_datetime64(issued + np.where(known, found, 0)), np.datetime64("NaT", "ns")
-        )
+        # Encoded here: xarray cannot encode dates of which all are missing.
         made = xr.Variable(
             ("quantile", "y", "x"),
-            dates,
+            np.where(known, issued + np.where(known, found, 0.0), np.nan),
             {
                 "long_name": f"date of {text}: quantile over members",
                 "comment": f"{rule}; missing where fewer members have it",
-            },
-            {
                 "units": "seconds since 2000-01-01 00:00:00",
                 "calendar": "standard",
-                "dtype": "f8",
-                "_FillValue": float(FILL),
             },
+            {"_FillValue": float(FILL)},
         )
         share = variable_of("probability_of_ice")
         share = replace(share, long_name=f"probability of a {text} within the forecast")

@@ -8,6 +8,7 @@ import xarray as xr
 
 import floecast as fc
 from floecast.assimilation_config import assimilation_config
+from floecast.config import make_config
 from floecast.core.calendar import DAY, HOUR, to_datetime64, to_seconds
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
@@ -174,6 +175,36 @@ def test_from_a_file_of_members_in_drawn_weather(folder, tmp_path):
         assert np.isnat(dates["freeze_up"].values).all()
     with pytest.raises(InputError, match="analysis_sha256"):  # of another analysis
         RunFolder(made.path, made.manifest["config"] | {"analysis_sha256": "0"})
+
+
+def test_from_a_run_of_a_twin_its_weather_is_known_and_from_files_not(folder, tmp_path):
+    for name, given in (
+        ("twin", {"background": {"source": "twin"}, "observations": {}}),
+        (
+            "files",
+            {
+                "background": {
+                    "source": "files",
+                    "thickness": "a.nc",
+                    "concentration": "b.nc",
+                    "date": "2031-01-05",
+                },
+                "observations": [{"file": "b.nc", "start": "2031-01-05", "end": "2031-01-06"}],
+            },
+        ),
+    ):
+        weather = {"knowledge": "climatology"}
+        tree = {"name": name, "analysis_time": "2031-01-06", "weather": weather} | given
+        config = make_config(tree)
+        run = RunFolder(tmp_path / name, config.model_dump(mode="json"))
+        run.file("analysis_ensemble.nc").write_bytes((folder / "members.nc").read_bytes())
+        start = read_start(run.path)
+        assert (start.truth is not None) == (name == "twin")
+        assert start.grid.name == "arctic100" and start.time == to_seconds("2031-01-06")
+    with pytest.raises(InputError, match="no members .*; .*analysis_ensemble.nc does"):
+        beside = tmp_path / "twin" / "analysis.nc"
+        beside.write_bytes((folder / "analysis.nc").read_bytes())
+        read_start(beside)
 
 
 def refused(folder, words, *options, analysis="run", data=None):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import floecast as fc
-from floecast.core.calendar import DAY
 from floecast.forecast.streamed import MemberWeather, advanced, begun, chunk
 
 
@@ -34,7 +33,7 @@ class Decay(eqx.Module):
 def run(states, key, at_once=2, parts=(4, 4)):
     keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(len(states)))
     weather = MemberWeather(Push(jnp.arange(float(len(states))), jnp.zeros(len(states), int)))
-    states = begun(Decay(), states, weather, 0, 2 * DAY, at_once)
+    states = begun(Decay(), states, weather, jnp.asarray(0), at_once)
     time = 0
     for steps in parts:
         states = advanced(Decay(), states, weather, keys, jnp.asarray(time), steps, at_once)

@@ -178,6 +178,9 @@ def test_no_observations(write, tmp_path):
         ("thickness_increment", None, "m"),
         ("damage_spread", None, "1"),
         ("probability_of_ice", None, "1"),
+        ("probability_of_pack_ice", None, "1"),
+        ("ice_volume_quantile", "sea_ice_thickness", "m"),
+        ("drift_ellipse_major", None, "m s-1"),
         ("air_temperature", "air_temperature", "K"),
     ],
 )

@@ -21,7 +21,7 @@ from floecast.emulator.model import Emulator
 from floecast.forecast.dates import Crossings
 from floecast.forecast.ice_edge import IceEdge
 from floecast.forecast.products import products
-from floecast.forecast.streamed import MemberWeather, advanced, begun, chunk
+from floecast.forecast.streamed import MemberWeather, advanced, begun, check_members, chunk
 from floecast.forecast.trajectories import Following, Spread, ice_of, on_ice, seeded, spread_of
 from floecast.io.cf import read_dataset, to_dataset, write_netcdf
 from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
@@ -137,14 +137,8 @@ class _Run:
         drifters = None  # lax.map in chunks takes no empty array
         if config.drifters:
             drifters = jnp.stack([jnp.asarray(self.positions, float)] * self.members)
-        self.first = begun(
-            self.model,
-            (start.ensemble, drifters),
-            self.weather,
-            start.time,
-            self.end,
-            self.at_once,
-        )
+        self.first = start.ensemble, drifters
+        check_members(self.model, self.first, self.weather, start.time, self.end)
 
     def _drifters(self):
         """Where drifters are let go, and when."""
@@ -231,9 +225,10 @@ class _Run:
     def _tracked(self):
         """Before the first time."""
         times, drifters = len(self.times), len(self.positions)
+        begin = jnp.asarray(self.start.time)
         return _Tracked(
-            self.first,
-            Crossings.begin(np.asarray(ice_of(self.first[0]).concentration)),
+            begun(self.model, self.first, self.weather, begin, self.at_once),
+            Crossings.begin(np.asarray(self.start.ensemble.concentration)),
             np.ones((times, self.members), bool),
             np.full((times, self.members, drifters, 2), np.nan),
             np.full((times, drifters), np.nan),

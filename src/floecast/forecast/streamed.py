@@ -2,7 +2,6 @@
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
@@ -35,8 +34,8 @@ class MemberWeather(eqx.Module):
         return self.of(jax.tree.map(lambda leaf: leaf[number], self.own))
 
 
-def begun(model, states, weather, start, end, at_once=8):
-    """The members as the model steps them, checked.
+def check_members(model, states, weather, start, end):
+    """Let the model refuse members or weather.
 
     Parameters
     ----------
@@ -44,29 +43,40 @@ def begun(model, states, weather, start, end, at_once=8):
     states : pytree
         Leaves ``(member, ...)``; members that are not finite are not looked at.
     weather : MemberWeather
+        Of which that of the first member is looked at.
     start, end : int
         Of the whole run [s since 2000-01-01].
-    at_once : int
-        Members together in memory.
-
-    Returns
-    -------
-    pytree
 
     Raises
     ------
     InputError
-        If the model refuses the states or the weather, as where that ends early.
+        If a state leaves its bounds, or the weather lacks a field or a time.
     """
     good = np.asarray(healthy(states))
     kept = jax.tree.map(lambda leaf: leaf[good], states)
     check_run(model, kept, weather.member(0), start, end)
 
-    return _begun(model, states, weather, jnp.asarray(start), at_once)
-
 
 @eqx.filter_jit
-def _begun(model, states, weather, start, at_once):
+def begun(model, states, weather, start, at_once=8):
+    """The members as the model steps them; see `core.model.started`.
+
+    Parameters
+    ----------
+    model : Model
+    states : pytree
+        Leaves ``(member, ...)``.
+    weather : MemberWeather
+    start : int array
+        [s since 2000-01-01]
+    at_once : int
+        Members that are mapped over.
+
+    Returns
+    -------
+    pytree
+    """
+
     def one(member):
         state, own = member
         return started(model, state, weather.of(own).between(start, start + model.dt))

@@ -37,9 +37,8 @@ def test_axes_and_angle_of_a_cross():
         np.testing.assert_allclose(found[:4], [7, -2, 3 * size, size], rtol=1e-12)
         assert np.cos(np.radians(2 * (found.angle - turn))) == pytest.approx(1)
         edge = 7 + 0.999 * 3 * size * cosine, -2 + 0.999 * 3 * size * sine
-        assert found.holds(*edge) and not found.holds(
-            edge[0] + 0.01 * cosine, edge[1] + 0.01 * sine
-        )
+        beyond = edge[0] + 0.05 * cosine, edge[1] + 0.05 * sine
+        assert found.holds(*edge) and not found.holds(*beyond)
 
 
 def test_members_that_agree_have_a_point():

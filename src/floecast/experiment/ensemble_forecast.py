@@ -15,6 +15,7 @@ from floecast.atmosphere.weather import SyntheticWeather
 from floecast.core.calendar import DAY, HOUR, iso, to_seconds
 from floecast.core.ensemble import count, healthy, stack
 from floecast.core.errors import FloecastError, InputError
+from floecast.core.grid import PRESETS
 from floecast.core.keys import named_key
 from floecast.core.precision import cast
 from floecast.emulator.model import Emulator
@@ -117,9 +118,9 @@ class _Run:
         self.times = np.arange(start.time, self.end + 1, self.every)
         self.members = count(start.ensemble)
         self.at_once = chunk(self.members, config.at_once)
-        emulator = config.emulator or start.emulator
-        self.model_file = emulator
-        model = Emulator.load(emulator or self.grid.name, self.grid)
+        emulator = config.emulator or start.emulator or self.grid.name
+        self.emulator = None if emulator in PRESETS else emulator
+        model = Emulator.load(emulator, self.grid)
         if self.every % model.dt:
             raise InputError(
                 f"every_hours: {config.every_hours} h are no multiple of the step of the emulator, "
@@ -201,8 +202,8 @@ class _Run:
     def mark(self):
         """Fingerprint of what makes the numbers."""
         parts = [self.config.model_dump(mode="json"), versions(), self.start.checksum, self.inputs]
-        if self.model_file is not None:
-            parts.append(checksum(self.model_file))
+        if self.emulator is not None:
+            parts.append(checksum(self.emulator))
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def go(self, folder, noted, progress):

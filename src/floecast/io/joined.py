@@ -47,25 +47,14 @@ def _define(source, whole, times):
         attributes = {key: variable.getncattr(key) for key in variable.ncattrs()}
         # None lets the library choose a value that is not told; False leaves nothing to fill.
         fill = attributes.pop("_FillValue", False)
+        shape = [whole.dimensions[dim].size for dim in variable.dimensions]
         packed = {}
-        if variable.dimensions and np.dtype(variable.dtype).kind in "fiu":
-            packed = {"compression": "zlib", "complevel": 1, "shuffle": True}
-            packed["chunksizes"] = [
-                size if dim in ("y", "x") else 1
-                for dim, size in zip(variable.dimensions, variable.shape, strict=True)
-            ]
-            if not {"y", "x"} & set(variable.dimensions):
-                packed["chunksizes"] = list(_shape(variable, times))
+        if shape and np.dtype(variable.dtype).kind in "fiu":
+            field = variable.dimensions[-2:] == ("y", "x")
+            chunks = [1] * (len(shape) - 2) + shape[-2:] if field else shape
+            packed = {"compression": "zlib", "complevel": 1, "shuffle": True, "chunksizes": chunks}
         made = whole.createVariable(
             name, variable.dtype, variable.dimensions, fill_value=fill, **packed
         )
         made.set_auto_maskandscale(False)
         made.setncatts(attributes)
-
-
-def _shape(variable, times):
-    """Shape of a variable once it has all times."""
-    return tuple(
-        times if dim == "time" else size
-        for dim, size in zip(variable.dimensions, variable.shape, strict=True)
-    )

@@ -164,7 +164,10 @@ def test_members_go_as_a_forecast_in_memory_does(config, whole):
         assert last["time"].values == to_datetime64(start.time + DAY)
 
 
-def test_from_a_file_of_members_in_drawn_weather(folder, tmp_path):
+def test_from_a_file_of_members_in_drawn_weather(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(  # ice that rests needs no compilation
+        "floecast.experiment.ensemble_forecast.advanced", lambda model, states, *rest: states
+    )
     config = config_of(folder, "weather.knowledge=climatology", analysis="members.nc")
     assert config.name == "members_forecast"
     made = ensemble_forecast(config, out=tmp_path / "out")
@@ -249,19 +252,42 @@ def test_weather_of_no_twin(folder):
     refused(folder, "weather.knowledge: .* of no twin", analysis="members.nc")
 
 
-def test_weather_that_ends_early(folder, tmp_path):
-    time = to_datetime64(to_seconds("2031-01-06") + 6 * HOUR * np.arange(4))
+def write_wind(path, hours, speed):
+    """Wind on latitudes and longitudes, six-hourly from the analysis of `folder` on."""
+    time = to_datetime64(to_seconds("2031-01-06") + HOUR * np.arange(0, hours + 1, 6))
     latitude, longitude = np.arange(90.0, 29.0, -2.0), np.arange(0.0, 360.0, 4.0)
     shape = len(time), len(latitude), len(longitude)
-    wind = ("time", "latitude", "longitude"), np.ones(shape, "f4"), {"units": "m s**-1"}
+    wind = ("time", "latitude", "longitude"), np.full(shape, speed, "f4"), {"units": "m s**-1"}
     places = {
         "latitude": ("latitude", latitude, {"units": "degrees_north"}),
         "longitude": ("longitude", longitude, {"units": "degrees_east"}),
     }
-    xr.Dataset({"u10": wind, "v10": wind}, {"time": time} | places).to_netcdf(tmp_path / "w.nc")
-    given = "weather={knowledge: file, file: w.nc}"
-    refused(folder, "weather.file: .*2031-01-06T18:00:00Z", given, data=tmp_path)
-    refused(folder, "name its folder by --data", given)
+    xr.Dataset({"u10": wind, "v10": wind}, {"time": time} | places).to_netcdf(path)
+
+
+FROM_FILE = "weather={knowledge: file, file: w.nc}"
+
+
+def test_weather_that_ends_early(folder, tmp_path):
+    write_wind(tmp_path / "w.nc", 18, 1.0)
+    refused(folder, "weather.file: .*2031-01-06T18:00:00Z", FROM_FILE, data=tmp_path)
+    refused(folder, "name its folder by --data", FROM_FILE)
+
+
+def test_weather_of_a_file_is_told_and_a_new_file_is_a_new_forecast(folder, tmp_path, monkeypatch):
+    known = []
+
+    def resting(model, states, weather, *rest):
+        known.append(float(weather.member(1).between(0, 0).wind_u[0].max()))
+        return states
+
+    monkeypatch.setattr("floecast.experiment.ensemble_forecast.advanced", resting)
+    config = config_of(folder, FROM_FILE, analysis="members.nc")
+    for speed in (3.0, 3.0, 5.0):
+        write_wind(tmp_path / "w.nc", 24, speed)
+        made = ensemble_forecast(config, data=tmp_path, out=tmp_path / "out")
+        assert [one["path"] for one in made.manifest["inputs"]] == ["w.nc"]
+    np.testing.assert_allclose(known, [3 * 2**0.5, 5 * 2**0.5], rtol=0.01)
 
 
 @pytest.mark.parametrize(

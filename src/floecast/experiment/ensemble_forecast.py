@@ -130,7 +130,7 @@ class _Run:
             raise InputError(f"{start.file} has fewer than {FEWEST} members that are finite")
         self.positions, self.begin = self._drifters()
         self.model = Following(model, jnp.asarray(self.begin))
-        self.inputs, self.weather = [], self._weather(data)
+        self.weather, self.inputs = self._weather(data)
         key = named_key(config.seed, "forecast", "model")
         self.keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(
             jnp.arange(self.members)
@@ -156,7 +156,7 @@ class _Run:
         return positions, np.asarray(begin, np.int32)
 
     def _weather(self, data):
-        """The weather of each member."""
+        """The weather of each member, and records of the files it comes from."""
         section, start, seed = self.config.weather, self.start, self.config.seed
         if section.knowledge == "forecast":
             if start.truth is None:
@@ -164,13 +164,10 @@ class _Run:
                     f"weather.knowledge: {start.file} is of no twin whose weather is known; set it "
                     "to climatology, or to file with weather.file"
                 )
-            return MemberWeather(
-                jax.vmap(
-                    lambda number: start.truth.forecast(
-                        start.weather_key, start.time, member=number
-                    )
-                )(jnp.arange(self.members))
+            issued = jax.vmap(
+                lambda number: start.truth.forecast(start.weather_key, start.time, member=number)
             )
+            return MemberWeather(issued(jnp.arange(self.members))), []
         drawn = stack(
             [
                 SyntheticWeather.draw(named_key(seed, "forecast", "weather", number), self.grid)
@@ -178,7 +175,7 @@ class _Run:
             ]
         )
         if section.knowledge == "climatology":
-            return MemberWeather(drawn)
+            return MemberWeather(drawn), []
         if data is None or not data.is_dir():
             raise InputError("weather.file: name its folder by --data or FLOECAST_DATA")
         try:
@@ -188,8 +185,8 @@ class _Run:
             check_forcing(known, self.grid, start.time, self.end, known.fields())
         except InputError as error:
             raise InputError(f"weather.file: {error}") from None
-        self.inputs = [input_record(path, data) for path in paths]
-        return MemberWeather(drawn, cast(known, jnp.float32))
+        records = [input_record(path, data) for path in paths]
+        return MemberWeather(drawn, cast(known, jnp.float32)), records
 
     @property
     def files(self):

@@ -10,6 +10,7 @@ import floecast as fc
 from floecast.assimilation_config import assimilation_config
 from floecast.config import make_config
 from floecast.core.calendar import DAY, HOUR, to_datetime64, to_seconds
+from floecast.core.ensemble import stack
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
@@ -49,8 +50,8 @@ def folder(tmp_path_factory):
     config = assimilation_config(None, [*given, "cycles=3"])
     made = RunFolder(path / "run", config.model_dump(mode="json") | {"name": config.name})
     twin = Twin(config.preset, config.twin, 1)
-    ensemble = jax.tree.map(
-        lambda leaf: leaf.astype(jnp.float32), twin.ensemble(jax.random.key(0), MEMBERS)
+    ensemble = jax.tree.map(  # the five years
+        lambda leaf: leaf.astype(jnp.float32), stack([twin.restart(n) for n in twin.numbers])
     )
     lost = jax.tree.map(lambda leaf: leaf.at[LOST].set(jnp.nan), ensemble)
     save_checkpoint(made.file("ensemble.npz"), (lost, 1), config_hash="x")

@@ -1,5 +1,6 @@
 """Forecasts from an analysis: the same after a kill, lost members, what is refused."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -166,17 +167,29 @@ def test_members_go_as_a_forecast_in_memory_does(config, whole):
 
 
 def test_from_a_file_of_members_in_drawn_weather(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(  # ice that rests needs no compilation
-        "floecast.experiment.ensemble_forecast.advanced", lambda model, states, *rest: states
-    )
-    config = config_of(folder, "weather.knowledge=climatology", analysis="members.nc")
+    row, column = np.argwhere(GRID.mask_t & (GRID.latitude > 85))[0]
+
+    def opening(model, states, *rest):
+        """Ice that rests, and opens in three of the members."""
+        ice, drifters = states
+        cover = ice.concentration.at[:3, row, column].set(0.0)
+        return eqx.tree_at(lambda s: s.concentration, ice, cover), drifters
+
+    monkeypatch.setattr("floecast.experiment.ensemble_forecast.advanced", opening)
+    options = ["weather.knowledge=climatology", "days=3", "spell_days=2", "quantiles=[0.5, 0.9]"]
+    config = config_of(folder, *options, analysis="members.nc")
     assert config.name == "members_forecast"
     made = ensemble_forecast(config, out=tmp_path / "out")
     with read_dataset(made.file("forecast.nc")) as told:
-        assert told["members"].values.tolist() == [MEMBERS] * 2
-        assert told["forecast_period"].values.tolist() == [0, 24]
+        assert told["members"].values.tolist() == [MEMBERS] * 4
+        assert told["forecast_period"].values.tolist() == [0, 24, 48, 72]
     with read_dataset(made.file("ice_dates.nc")) as dates:
         assert np.isnat(dates["freeze_up"].values).all()
+        opened = dates.isel(y=row, x=column)
+        assert opened["probability_of_break_up"].item() == pytest.approx(0.6)
+        assert opened["break_up"].values[0] == np.datetime64("2031-01-07")
+        assert np.isnat(opened["break_up"].values[1])
+        assert dates["probability_of_break_up"].sum().item() == pytest.approx(0.6)
     with pytest.raises(InputError, match="analysis_sha256"):  # of another analysis
         RunFolder(made.path, made.manifest["config"] | {"analysis_sha256": "0"})
 

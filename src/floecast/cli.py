@@ -124,13 +124,36 @@ def assimilate(
 def forecast(
     path: ConfigPath = None,
     config: ConfigOption = None,
+    analysis: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Folder of floecast assimilate or floecast run, or a file of members, to "
+            "forecast from.",
+        ),
+    ] = None,
     data: Data = None,
     out: Out = None,
     override: Override = None,
     as_json: Json = False,
 ):
-    """Run up to the forecast."""
-    _run(_one_of(path, config), data, out, override, as_json, until="forecast")
+    """Run up to the forecast; with --analysis, or CONFIG that names one, forecast from that."""
+    from floecast.forecast_config import forecast_config, is_of_analysis
+
+    file = path or config
+    if path is not None and config is not None:
+        raise InputError("name one configuration, as an argument or by --config FILE")
+    if analysis is None and (file is None or not is_of_analysis(file)):
+        return _run(_one_of(path, config), data, out, override, as_json, until="forecast")
+    options = [] if analysis is None else [f"analysis={json.dumps(str(analysis))}"]
+    resolved = forecast_config(file, [*options, *(override or ())])
+    from floecast.experiment.ensemble_forecast import ensemble_forecast as run
+    from floecast.progress import progress_for
+
+    with progress_for(sys.stderr) as progress:
+        folder = run(resolved, data=data, out=out, progress=progress)
+    told = {"folder": str(folder.path), **folder.manifest}
+    _finish(told, as_json, f"forecast: {folder.file('forecast.nc')}")
 
 
 @app.command()

@@ -173,3 +173,6 @@ STATE = ("concentration", "ice_volume", "snow_volume", "u", "v", "damage")
 
 ICE_EDGE = 0.15
 """Concentration that makes a cell count as ice [1], the threshold of all extent products."""
+
+PACK_ICE = 0.8
+"""Concentration above which a cell counts as pack ice [1]."""

@@ -12,7 +12,7 @@ from floecast.core.calendar import HOUR, to_datetime64
 from floecast.core.errors import InputError
 from floecast.core.operators import u_to_t, v_to_t
 from floecast.core.projection import EPSG_3413
-from floecast.core.variables import ICE_EDGE, VARIABLES, Variable
+from floecast.core.variables import ICE_EDGE, PACK_ICE, VARIABLES, Variable
 from floecast.observation.observations import FLAGS, KINDS
 
 from .store import ZarrWriter, read_dataset, write_netcdf, write_zarr
@@ -32,9 +32,29 @@ FILL = np.float32(9.96921e36)
 
 _UNIT_OF_KIND = "in the unit of its kind: concentration 1, drift_u and drift_v m s-1, the others m"
 
+_ELLIPSE = "prediction ellipse of the sea-ice velocity"
+
 _PRODUCTS = {
-    "probability_of_ice": Variable(
-        "probability_of_ice", f"probability of a sea-ice concentration above {ICE_EDGE}", None, "1"
+    name: Variable(name, long_name, None, unit)
+    for name, long_name, unit in (
+        ("probability_of_ice", f"probability of a sea-ice concentration above {ICE_EDGE}", "1"),
+        (
+            "probability_of_pack_ice",
+            f"probability of a sea-ice concentration above {PACK_ICE}",
+            "1",
+        ),
+        (
+            "probability_of_thickness_class",
+            f"probability of ice (concentration above {ICE_EDGE}) of a class of mean thickness",
+            "1",
+        ),
+        ("drift_ellipse_major", f"semi-major axis of the {_ELLIPSE}", "m s-1"),
+        ("drift_ellipse_minor", f"semi-minor axis of the {_ELLIPSE}", "m s-1"),
+        (
+            "drift_ellipse_angle",
+            f"angle from the x axis to the major axis of the {_ELLIPSE}, counter-clockwise",
+            "degree",
+        ),
     )
 }
 
@@ -45,8 +65,8 @@ def variable_of(name):
     Parameters
     ----------
     name : str
-        A name of `VARIABLES`, also with ``_background``, ``_increment`` or ``_spread`` after it,
-        or ``probability_of_ice``.
+        A name of `VARIABLES`, also with ``_background``, ``_increment``, ``_spread`` or
+        ``_quantile`` after it, or a product such as ``probability_of_ice``.
 
     Returns
     -------
@@ -72,6 +92,9 @@ def variable_of(name):
         long_name = f"{of.long_name}: standard deviation over members"
         standard_name = of.standard_name and f"{of.standard_name} standard_error"
         return replace(of, name=name, long_name=long_name, standard_name=standard_name)
+    if kind == "quantile":
+        of = variable_of(base)
+        return replace(of, name=name, long_name=f"{of.long_name}: quantile over members")
     if kind == "background":
         of = variable_of(base)
         return replace(of, name=name, long_name=f"{of.long_name}: before the analysis")
@@ -139,16 +162,16 @@ def to_dataset(
         if not fits:
             expected = ", ".join(f"{dim} {sizes.get(dim, 'any')}" for dim in dims)
             raise InputError(f"{name} has shape {field.shape}, expected ({expected})")
-        variables[name] = _field(variable_of(name), field, dims, grid, staggered)
-    coordinates = _grid_coordinates(grid) | _time_coordinates(time, reference_time)
+        variables[name] = gridded(variable_of(name), field, dims, grid, staggered)
+    coordinates = grid_coordinates(grid) | time_coordinates(time, reference_time)
     if members:
         coordinates["realization"] = xr.Variable(
             "realization",
             np.arange(sizes["realization"], dtype=np.int32),
             {"standard_name": "realization", "long_name": "ensemble member", "units": "1"},
         )
-    dataset = xr.Dataset(variables, coordinates, _global_attributes(title, attributes))
-    return _without_fill(dataset)
+    dataset = xr.Dataset(variables, coordinates, global_attributes(title, attributes))
+    return without_fill(dataset)
 
 
 def points_dataset(observations, grid, *, title, assimilated=None, equivalents=None, **attributes):
@@ -212,11 +235,11 @@ def points_dataset(observations, grid, *, title, assimilated=None, equivalents=N
             flag_meanings="not_used used",
         )
     coordinates = _point_coordinates(observations, grid)
-    attributes = _global_attributes(title, {"featureType": "point"} | attributes)
-    return _without_fill(xr.Dataset(variables, coordinates, attributes))
+    attributes = global_attributes(title, {"featureType": "point"} | attributes)
+    return without_fill(xr.Dataset(variables, coordinates, attributes))
 
 
-def _field(variable, field, dims, grid, staggered):
+def gridded(variable, field, dims, grid, staggered):
     """A field as stored: at its point, without land, with its attributes."""
     mask, comment = grid.mask_t, None
     if variable.point != "T":
@@ -247,29 +270,31 @@ def _field(variable, field, dims, grid, staggered):
     )
 
 
-def _grid_coordinates(grid):
-    coordinates = {"x": _place("x", grid.x), "y": _place("y", grid.y)}
+def grid_coordinates(grid):
+    """Coordinates of a grid by name: axes, places, and the projection if there is one."""
+    coordinates = {"x": place("x", grid.x), "y": place("y", grid.y)}
     coordinates["x"].attrs["axis"], coordinates["y"].attrs["axis"] = "X", "Y"
     if grid.epsg is not None:
         for name, values in (("latitude", grid.latitude), ("longitude", grid.longitude)):
-            coordinates[name] = _degrees(("y", "x"), name, values)
-        coordinates["crs"] = _grid_mapping(grid.epsg)
+            coordinates[name] = degrees(("y", "x"), name, values)
+        coordinates["crs"] = grid_mapping(grid.epsg)
     return coordinates
 
 
 def _point_coordinates(observations, grid):
-    coordinates = {"time": _time("obs", observations.time, "centre of the averaging span")}
+    coordinates = {"time": time_variable("obs", observations.time, "centre of the averaging span")}
     for axis, values in (("x", observations.x), ("y", observations.y)):
-        coordinates[axis] = _place(axis, values, dim="obs")
+        coordinates[axis] = place(axis, values, dim="obs")
     if grid.epsg is not None:
         latitude, longitude = EPSG_3413.inverse(observations.x, observations.y)
-        coordinates["latitude"] = _degrees("obs", "latitude", latitude)
-        coordinates["longitude"] = _degrees("obs", "longitude", longitude)
-        coordinates["crs"] = _grid_mapping(grid.epsg)
+        coordinates["latitude"] = degrees("obs", "latitude", latitude)
+        coordinates["longitude"] = degrees("obs", "longitude", longitude)
+        coordinates["crs"] = grid_mapping(grid.epsg)
     return coordinates
 
 
-def _place(axis, values, dim=None):
+def place(axis, values, dim=None):
+    """Position along an axis of the projection [m], over `dim` or an axis of its own."""
     attributes = {
         "standard_name": f"projection_{axis}_coordinate",
         "long_name": f"{axis} of the grid",
@@ -278,27 +303,30 @@ def _place(axis, values, dim=None):
     return xr.Variable(dim or axis, np.asarray(values, float), attributes)
 
 
-def _degrees(dims, name, values):
+def degrees(dims, name, values):
+    """Latitude or longitude, as `name` says."""
     unit = "degrees_north" if name == "latitude" else "degrees_east"
     attributes = {"standard_name": name, "long_name": name, "units": unit}
     return xr.Variable(dims, np.asarray(values, float), attributes)
 
 
-def _grid_mapping(epsg):
+def grid_mapping(epsg):
+    """The variable that tells of the projection."""
     # pyproj leaves out the latitude of the origin, which CF asks for.
     described = pyproj.CRS.from_epsg(epsg).to_cf() | {"latitude_of_projection_origin": 90.0}
     return xr.Variable((), np.int32(0), described)
 
 
-def _time_coordinates(time, reference_time):
+def time_coordinates(time, reference_time):
+    """Valid time, and with a reference time that and the lead, by name; see `to_dataset`."""
     if time is None:
         return {}
     dims = ("time",) * np.ndim(time)
-    coordinates = {"time": _time(dims, time, "time")}
+    coordinates = {"time": time_variable(dims, time, "time")}
     if dims:
         coordinates["time"].attrs["axis"] = "T"
     if reference_time is not None:
-        start = _time((), reference_time, "start of the forecast")
+        start = time_variable((), reference_time, "start of the forecast")
         start.attrs["standard_name"] = "forecast_reference_time"
         coordinates["forecast_reference_time"] = start
         lead = (np.asarray(time, np.int64) - reference_time) / HOUR
@@ -314,7 +342,8 @@ def _time_coordinates(time, reference_time):
     return coordinates
 
 
-def _time(dims, seconds, long_name):
+def time_variable(dims, seconds, long_name):
+    """Times, of seconds since 2000-01-01."""
     attributes = {"standard_name": "time", "long_name": long_name}
     encoding = {
         "units": "seconds since 2000-01-01 00:00:00",
@@ -328,12 +357,13 @@ def _along_obs(values, dtype, **attributes):
     return xr.Variable("obs", np.asarray(values).astype(dtype), attributes)
 
 
-def _global_attributes(title, attributes):
+def global_attributes(title, attributes):
+    """Attributes of a file, with the conventions it follows and what made it."""
     source = f"floecast {version('floecast')}"
     return {"Conventions": "CF-1.8", "title": title, "source": source} | attributes
 
 
-def _without_fill(dataset):
+def without_fill(dataset):
     """The same without the missing value that xarray adds where nothing can be missing."""
     for variable in dataset.variables.values():
         variable.encoding.setdefault("_FillValue", None)

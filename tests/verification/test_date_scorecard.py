@@ -61,20 +61,24 @@ def test_a_difference_is_paired_and_of_the_root():
     ("correlation", "block_days", "coverage"), [(0.5, 1, 0.73), (0.5, 10, 0.92)]
 )
 def test_coverage_of_the_interval_of_a_difference(correlation, block_days, coverage):
-    rng, hits = np.random.default_rng(1), 0
-    for case in range(150):
-        noise = 0.05 * autoregressive(rng, 200, correlation)
-        kept = sums_of({"forecast": 1 + noise, "persistence": np.ones(200)})
-        card = date_scorecard(
-            kept,
-            comparisons=[Comparison("forecast", "persistence")],
-            block_days=block_days,
-            draws=300,
-            seed=case,
-        )
-        (row,) = card.select(system="forecast minus persistence", region="arctic").rows
-        hits += row.low <= 0 <= row.high
-    assert hits / 150 == pytest.approx(coverage, abs=0.07)
+    # Each "lead" is a case of its own.
+    rng, kept, cases = np.random.default_rng(1), DateSums(), 200
+    noise = np.stack([0.05 * autoregressive(rng, 200, correlation) for _ in range(cases)])
+    for day in range(200):
+        kept.starts.append(day * DAY)
+        for lead in range(cases):
+            for system, value in (("forecast", 1 + noise[lead, day]), ("persistence", 1.0)):
+                key = KEY._replace(system=system, lead_hours=float(lead))
+                kept.add(key, RMSE, np.array([value, 1.0]))
+    card = date_scorecard(
+        kept,
+        comparisons=[Comparison("forecast", "persistence")],
+        block_days=block_days,
+        draws=300,
+    )
+    rows = card.select(system="forecast minus persistence", region="arctic").rows
+    hits = sum(row.low <= 0 <= row.high for row in rows)
+    assert len(rows) == cases and hits / cases == pytest.approx(coverage, abs=0.07)
 
 
 def test_only_dates_that_both_have_are_compared():

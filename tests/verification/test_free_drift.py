@@ -48,7 +48,7 @@ def test_steady_drift_moves_a_field():
     moved = carried(bump(10), *drift, side=SIDE, mask=OCEAN, seconds=spans)
     np.testing.assert_allclose(moved, bump(10 + 4.32), atol=0.03)
     centre = np.sum(moved * np.indices(SHAPE)[1]) / moved.sum()
-    assert centre == pytest.approx(14.32, abs=0.02)
+    assert centre == pytest.approx(14.32, abs=0.04)
     still = carried(bump(10), 0 * drift[0], drift[1], side=SIDE, mask=OCEAN, seconds=spans)
     np.testing.assert_array_equal(still, bump(10))
 

@@ -1,6 +1,5 @@
 """Many start dates: only sums are kept, and they give what the scores of the fields give."""
 
-import gc
 import weakref
 
 import numpy as np
@@ -235,7 +234,6 @@ def test_memory_does_not_grow_with_dates_but_for_sums():
 
     def dates(case, count):
         for day in range(count):
-            gc.collect()
             most.append(sum(field() is not None for field in fields))
             date = case.date(day % 2, seed=day % 2)._replace(start=day * DAY)
             for system in date.systems.values():

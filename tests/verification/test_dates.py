@@ -84,7 +84,7 @@ def test_one_date_gives_the_scores_of_its_fields(case):
     ensemble, true = date.systems["forecast"]["concentration"][1], truth["concentration"][1]
     weights = case.grid.area * case.grid.mask_t * np.isfinite(true)
     median = ice_edge.median_edge(ensemble)
-    position = edge_position.edge_position(
+    position = edge_position.edge_position_errors(
         median, true, weights=weights, positions=edge_position.cell_positions(case.grid)
     )
     assert found["edge_distance"] == pytest.approx(position.mean / 1e3)

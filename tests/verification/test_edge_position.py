@@ -19,7 +19,7 @@ def half_plane(columns):
 
 @pytest.mark.parametrize(("columns", "bias"), [(13, 30e3), (10, 0), (6, -40e3)])
 def test_shifted_half_plane(columns, bias):
-    found = ep.edge_position(
+    found = ep.edge_position_errors(
         half_plane(columns), half_plane(10), weights=GRID.area, positions=PLACES
     )
     expected = ep.EdgePosition(abs(bias), abs(bias), bias, abs(bias))
@@ -33,7 +33,9 @@ def test_agrees_with_the_distances_of_point_sets():
     forecast, truth = rng.random((2, *GRID.shape))
     mask = rng.random(GRID.shape) > 0.1
     weights = GRID.area * mask
-    found = ep.edge_position(forecast, truth, weights=weights, positions=PLACES, threshold=0.7)
+    found = ep.edge_position_errors(
+        forecast, truth, weights=weights, positions=PLACES, threshold=0.7
+    )
     edges = [
         PLACES[ice_edge.edge_cells(field, weights=weights, threshold=0.7)]
         for field in (forecast, truth)
@@ -43,11 +45,13 @@ def test_agrees_with_the_distances_of_point_sets():
     assert found.rms == pytest.approx(expected.rms)
     assert found.modified_hausdorff == pytest.approx(expected.modified_hausdorff)
     assert abs(found.bias) < found.mean
-    swapped = ep.edge_position(truth, forecast, weights=weights, positions=PLACES, threshold=0.7)
+    swapped = ep.edge_position_errors(
+        truth, forecast, weights=weights, positions=PLACES, threshold=0.7
+    )
     assert swapped.mean == pytest.approx(found.mean)
     for fill in (np.nan, 1e20):
         filled = [np.where(mask, field, fill) for field in (forecast, truth)]
-        again = ep.edge_position(*filled, weights=weights, positions=PLACES, threshold=0.7)
+        again = ep.edge_position_errors(*filled, weights=weights, positions=PLACES, threshold=0.7)
         assert again == found
 
 
@@ -56,7 +60,7 @@ def test_distances_are_arcs_of_great_circles():
     latitude = np.repeat(np.arange(60.0, 90.0, 0.5)[:, None], 90, axis=1)
     longitude = np.repeat(np.arange(90)[None] * 4.0, 60, axis=0)
     places = ep.positions_on_sphere(latitude, longitude)
-    found = ep.edge_position(
+    found = ep.edge_position_errors(
         latitude > 75, latitude > 72, weights=np.ones(latitude.shape), positions=places
     )
     assert found.mean == pytest.approx(ep.EARTH_RADIUS * np.radians(3))
@@ -69,7 +73,7 @@ def test_distances_are_arcs_of_great_circles():
 
 def test_an_empty_edge_is_undefined():
     for forecast, truth in ((0, 1), (1, 0), (0, 0)):
-        found = ep.edge_position(
+        found = ep.edge_position_errors(
             forecast * half_plane(5), truth * half_plane(9), weights=GRID.area, positions=PLACES
         )
         assert np.isnan(found).all()

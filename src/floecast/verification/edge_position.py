@@ -134,7 +134,7 @@ def modified_hausdorff(sums: Array) -> Array:
     return np.maximum(ratio(sums[1], sums[0]), ratio(sums[5], sums[4]))
 
 
-def edge_position(
+def edge_position_errors(
     forecast: ArrayLike,
     truth: ArrayLike,
     *,

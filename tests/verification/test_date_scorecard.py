@@ -91,6 +91,19 @@ def test_only_dates_that_both_have_are_compared():
     assert np.isnan(rows["forecast"].low)  # four days are less than two blocks of 15
 
 
+def test_blocks_are_of_neighbours_in_time_whatever_the_order_of_the_dates():
+    rng = np.random.default_rng(3)
+    squares = np.exp(autoregressive(rng, 60, 0.9))
+    first = sums_of({"forecast": squares}, first="2015-01-01")
+    kept = DateSums()
+    for day in rng.permutation(60):
+        kept.starts.append(first.starts[day])
+        kept.add(KEY, RMSE, np.array([2 * squares[day], 2.0]))
+    cards = [date_scorecard(sums, block_days=10) for sums in (first, kept)]
+    for left, right in zip(*(card.rows for card in cards), strict=True):
+        assert (left.low, left.high) == pytest.approx((right.low, right.high), nan_ok=True)
+
+
 def test_seasons_by_start_date():
     squares = np.concatenate([np.full(30, 1.0), np.full(31, 4.0)])
     card = date_scorecard(sums_of({"forecast": squares}, first="2015-09-01"))

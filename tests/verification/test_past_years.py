@@ -122,6 +122,9 @@ def test_fields_are_read_when_needed_and_missing_years_are_told():
     alone = PastYears(times[:365], read)
     with pytest.raises(InputError, match="05-01 in another year than 2014"):
         alone.normal(to_seconds("2014-05-01"))
+    # Anomalies of a year need a normal of yet another one.
+    with pytest.raises(InputError, match="another year"):
+        past.damping(to_seconds("2014-05-01"), [DAY], weights=np.ones(SHAPE))
     with pytest.raises(InputError, match="another year"):
         alone.members(to_seconds("2014-05-01"))
     with pytest.raises(InputError, match="each after the other"):

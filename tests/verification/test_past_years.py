@@ -106,6 +106,14 @@ def test_damping_is_the_memory_of_the_anomalies(archive):
     assert damped < min(persistence, climatology)
 
 
+def test_a_hole_in_the_archive_costs_only_its_samples(archive):
+    start = to_seconds("2014-06-15")
+    there = np.abs(TIMES - to_seconds("2012-06-20")) > 20 * DAY
+    past = PastYears(TIMES[there], archive[there].__getitem__)
+    found = past.damping(start, [3 * DAY], weights=np.ones(SHAPE))
+    assert found[0] == pytest.approx(MEMORY**3, abs=0.1)
+
+
 def test_fields_are_read_when_needed_and_missing_years_are_told():
     asked = []
 
@@ -123,7 +131,7 @@ def test_fields_are_read_when_needed_and_missing_years_are_told():
     with pytest.raises(InputError, match="05-01 in another year than 2014"):
         alone.normal(to_seconds("2014-05-01"))
     # Anomalies of a year need a normal of yet another one.
-    with pytest.raises(InputError, match="another year"):
+    with pytest.raises(InputError, match="two other years than 2014"):
         past.damping(to_seconds("2014-05-01"), [DAY], weights=np.ones(SHAPE))
     with pytest.raises(InputError, match="another year"):
         alone.members(to_seconds("2014-05-01"))

@@ -108,17 +108,19 @@ class PastYears:
         InputError
             There is no field of another year.
         """
-        sums = [
-            one
-            for years, one in self._by_year(int(time)).items()
-            if years != 0 and years not in without
-        ]
-        if not sums:
+        mean = self._mean(int(time), without)
+        if mean is None:
             raise InputError(
                 f"past years: no field within {self.window / DAY:g} days of {iso(time)[5:10]} in "
                 f"another year than {iso(time)[:4]}; give fields of more years"
             )
-        return ratio(sum(one[0] for one in sums), sum(one[1] for one in sums))
+        return mean
+
+    def _mean(self, time: int, without: Sequence[int]) -> Array | None:
+        sums = [
+            one for years, one in self._by_year(time).items() if years != 0 and years not in without
+        ]
+        return ratio(sum(one[0] for one in sums), sum(one[1] for one in sums)) if sums else None
 
     def members(self, time: int) -> Array:
         """The nearest field to the same day in every other year: a climatological ensemble.
@@ -162,13 +164,13 @@ class PastYears:
         (lead,) array
             Factor for `damped_anomaly_persistence`, 0 to 1: the regression of the anomaly at the
             lead on that at the start, over all cells and over every fifth day within 30 days of
-            the same date of other years. 0 where nothing could be fitted.
+            the same date of other years.
 
         Raises
         ------
         InputError
-            Anomalies need fields of three years or more: that of `start`, whether there or not, is
-            left out of the fit, and that of a sample out of its normal.
+            Nothing could be fitted for a lead. Two years other than that of `start` are needed, as
+            that of a sample is left out of its normal.
         """
         weights = np.asarray(weights, np.float64)
         products = np.zeros((2, len(lead_seconds)))
@@ -187,12 +189,18 @@ class PastYears:
                     then = np.where(known, later, 0.0)
                     products[0, lead] += np.sum(weights * first * then)
                     products[1, lead] += np.sum(weights * first**2)
-        return np.clip(np.nan_to_num(ratio(products[0], products[1])), 0.0, 1.0)
+        if not np.all(products[1] > 0):
+            raise InputError(
+                f"past years: no anomalies about {iso(start)[5:10]} to fit damping on; give fields "
+                f"of at least two other years than {iso(start)[:4]}"
+            )
+        return np.clip(products[0] / products[1], 0.0, 1.0)
 
     def _anomaly(self, time: int, years: int) -> Array | None:
-        """Departure on a day of another year from the years left; None without a field then."""
+        """Departure on a day of another year from the years left; None without a field of both."""
         target = years_later(time, years)
         index = np.searchsorted(self.times, target)
         if index == self.times.size or self.times[index] != target:
             return None
-        return self._field(int(index)) - self.normal(time, without=(years,))
+        normal = self._mean(time, (years,))
+        return None if normal is None else self._field(int(index)) - normal

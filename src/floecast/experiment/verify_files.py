@@ -101,6 +101,7 @@ def verify_files(
     place = case.place
     if boxes and place.latitude is None:
         raise InputError(f"{truth} has no projection, so that there are no regions by latitude")
+    blocks = block_length(case.starts, block_days)
     progress.stage("verification", "begun")
     kept = verify_dates(
         case.dates(),
@@ -120,7 +121,6 @@ def verify_files(
         raise InputError(f"{truth} has no value where the forecasts have one; check both")
     card.to_json(folder / "scorecard.json")
     card.to_csv(folder / "scorecard.csv")
-    blocks = block_length(kept.starts, block_days)
     told = {
         "folder": str(folder),
         "dates": len(kept.starts),

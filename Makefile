@@ -1,12 +1,13 @@
 # make forecast   install, then run the main job
 # make test       install, then every check
+# make docs       install, then build the documentation, without a network
 # PYTHON chooses the interpreter, for example: make test PYTHON=python3.12
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install forecast test lint clean
+.PHONY: install forecast test lint docs clean
 
 install: .venv/installed
 
@@ -21,8 +22,12 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/lint-imports --no-logo
 
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx -q -W -b html docs docs/_build
+	@echo "The documentation is at $(CURDIR)/docs/_build/index.html"
+
 clean:
-	rm -rf .venv .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv docs/_build .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -35,5 +40,9 @@ clean:
 	@touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable '.[dev,docs]'
+	@touch $@ .venv/installed .venv/installed-docs
+
+.venv/installed-docs: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable '.[docs]'
 	@touch $@ .venv/installed

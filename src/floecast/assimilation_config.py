@@ -34,8 +34,11 @@ class CovarianceSection(Section):
     localisation_km: float = Field(
         300.0, gt=0, description="Half-width c of the taper; it ends at 2 c."
     )
+    concentration_localisation_km: float = Field(
+        150.0, gt=0, description="The same for concentration, unless it is coupled."
+    )
     ensemble_weight: float = Field(
-        0.8, ge=0, le=1, description="Share of the ensemble in En4DVar's covariance."
+        0.9, ge=0, le=1, description="Share of the ensemble in En4DVar's covariance."
     )
     coupled: bool = Field(
         False,
@@ -48,10 +51,11 @@ class CovarianceSection(Section):
     )
     static_thickness: float = Field(0.1, gt=0, description="Static error of thickness [m].")
     model_concentration: float = Field(
-        0.06, ge=0, description="Error of the model over a window, at half cover [1]."
+        0.05, ge=0, description="Error of the model over a window, at half cover [1]."
     )
-    model_thickness: float = Field(
-        0.03, ge=0, description="The same for thickness [m]; both with the static correlations."
+    model_thickness: float = Field(0.03, ge=0, description="The same for thickness [m].")
+    model_snow: float = Field(
+        0.007, ge=0, description="The same for snow depth [m]; all with the static correlations."
     )
 
 
@@ -76,6 +80,9 @@ class AssimilationConfig(Section):
         description="Of the covariance of the members, in the filter.",
     )
     relaxation: float = Field(0.4, ge=0, le=1, description="Of the spread to the prior (RTPS).")
+    relaxation_concentration: float = Field(
+        0.8, ge=0, le=1, description="The same for concentration."
+    )
     outer: int = Field(2, ge=1, le=10, description="Linearisations of a variational method.")
     inner: int = Field(20, ge=1, le=200, description="Lanczos steps of each.")
 

@@ -62,8 +62,14 @@ class Section(BaseModel):
 
 
 class ModelSection(Section):
-    """The forecast model."""
+    """The forecast model: free drift and freezing of our own, or a neural emulator."""
 
+    kind: Literal["free_drift", "emulator"] = Field(
+        "free_drift", description="what follows but `weights` is for free_drift"
+    )
+    weights: FileName | None = Field(
+        None, description="file of an emulator, below the data folder; the shipped one if left out"
+    )
     step_hours: Positive = Field(6.0, description="length of a step [h]")
     wind_factor: Positive = Field(0.016, description="ice speed over 10 m wind speed [1]")
     turning_angle: float = Field(
@@ -139,8 +145,14 @@ class TwinObservations(Section):
 
 
 class AnalysisSection(Section):
-    """The analysis (LETKF)."""
+    """The analysis: LETKF, or En4DVar whose members stand about it with the LETKF's anomalies."""
 
+    method: Literal["letkf", "en4dvar"] = "letkf"
+    window_hours: Annotated[int, Field(ge=0, le=240)] = Field(
+        0,
+        description="of weather before the analysis that the members live through with what is "
+        "observed there; 0: all observations are taken as of one instant [h]",
+    )
     concentration_half_width_km: Positive = Field(
         150.0, description="Gaspari-Cohn half-width c of the localisation; zero beyond 2 c [km]"
     )
@@ -164,6 +176,14 @@ class AnalysisSection(Section):
         0.5, description="share of the error variance common to a group of observations [1]"
     )
     gross_check: Positive = Field(5.0, description="rejected beyond this many standard deviations")
+    ensemble_weight: Fraction = Field(
+        0.8, description="share of the ensemble in the covariance of en4dvar, as all that follows"
+    )
+    static_length_km: Positive = Field(200.0, description="of the static correlations [km]")
+    static_concentration: Positive = Field(0.08, description="static error at half cover [1]")
+    static_thickness: Positive = Field(0.1, description="static error [m]")
+    outer: Annotated[int, Field(ge=1, le=10)] = Field(2, description="linearisations")
+    inner: Annotated[int, Field(ge=1, le=200)] = Field(20, description="Lanczos steps of each")
 
 
 class WeatherSection(Section):
@@ -240,9 +260,30 @@ class Config(Section):
         if (self.weather.knowledge == "file") != (self.weather.file is not None):
             raise ValueError("weather.knowledge: file and weather.file go together")
         if not self.twin:
-            days = (self.analysis_time - self.background.date).total_seconds() / 86400
-            if days < 0 or days != int(days):
-                raise ValueError("analysis_time must be whole days after background.date")
+            hours = (self.analysis_time - self.background.date).total_seconds() / 3600
+            hours -= self.analysis.window_hours
+            if hours < 0 or hours % 24:
+                raise ValueError(
+                    "analysis_time, less analysis.window_hours, must be whole days after "
+                    "background.date"
+                )
+        if self.analysis.method == "en4dvar" and not self.analysis.window_hours:
+            raise ValueError("analysis.method: en4dvar needs analysis.window_hours, such as 24")
+        if self.twin and self.analysis.window_hours:
+            raise ValueError(
+                "analysis.window_hours: a twin of `run` has its observations at one instant; for "
+                "windows there is `floecast assimilate`"
+            )
+        if self.twin and self.model.kind == "emulator":
+            raise ValueError(
+                "model.kind: the truth of a twin of `run` drifts freely; for twins of the "
+                "emulator there is `floecast assimilate`"
+            )
+        if self.model.weights is not None and self.model.kind != "emulator":
+            raise ValueError("model.weights: these are of `kind: emulator`")
+        if self.model.kind == "emulator" and not self.model.weights:
+            if self.grid not in ("arctic100", "arctic50"):
+                raise ValueError(f"model.weights: none ship for {self.grid}")
         return self
 
 

@@ -87,6 +87,24 @@ def test_blocks_have_no_covariance_between_them():
     close(root @ root.T, sample * np.kron(np.eye(2), TAPER), 1e-12)
 
 
+def test_blocks_with_a_localisation_each(key):
+    near = EigenRoot.of_taper(GaspariCohn(PLACES, 1.0), kept=1.0)
+    covariance = EnsembleCovariance(ENSEMBLE, {0: LOCAL, 1: near}, {"a": 0, "b": 1})
+    root = dense(covariance)
+    tapers = [np.asarray(one.vectors @ one.vectors.T) for one in (LOCAL, near)]
+    sample = np.cov(np.concatenate([ENSEMBLE["a"], ENSEMBLE["b"]], axis=1).T)
+    none = np.zeros_like(tapers[0])
+    close(root @ root.T, sample * np.block([[tapers[0], none], [none, tapers[1]]]), 1e-12)
+    close(np.diag(sample), np.concatenate([*covariance.variance().values()]), 1e-12)
+    check_transpose(covariance, key)
+    recipe = HybridCovariance(
+        localisation={0: GaspariCohn(PLACES, 3.0), 1: near}, blocks={"a": 0, "b": 1}
+    )
+    assert isinstance(recipe.around(ENSEMBLE).taper(0), EigenRoot)
+    with pytest.raises(InputError, match=r"the blocks \[0\]; the blocks are \[0, 1\]"):
+        EnsembleCovariance(ENSEMBLE, {0: LOCAL}, {"a": 0, "b": 1})
+
+
 def test_without_localisation_the_sample_covariance_of_good_members():
     bad = {name: np.append(field, field[:1] * np.nan, 0) for name, field in ENSEMBLE.items()}
     root = dense(EnsembleCovariance(bad))

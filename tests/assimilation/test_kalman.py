@@ -340,6 +340,24 @@ class TestIce:
         with pytest.raises(InputError, match="'depth'"):
             letkf.analyse(self.ensemble(), self.observations())
 
+    def test_fields_with_a_relaxation_of_their_own(self):
+        ensemble, given = self.ensemble(), self.observations()
+
+        def analysed(**inflation):
+            method = self.letkf(inflation=Inflation(**inflation))
+            return method.analyse(ensemble, given).ensemble
+
+        both = analysed(relaxation=0.3, relaxations={"concentration": 1.0})
+        close(both.u, analysed(relaxation=0.3).u, 1e-12)
+        close(both.concentration, analysed(relaxation=1.0).concentration, 1e-12)
+        assert np.abs(both.concentration - analysed(relaxation=0.3).concentration).max() > 1e-3
+        with pytest.raises(InputError, match="relaxations names 'depth'"):
+            analysed(relaxations={"depth": 0.5})
+        with pytest.raises(InputError, match=r"\[0, 1\]"):
+            Inflation(relaxations={"concentration": 2.0})
+        with pytest.raises(InputError, match="are for a LETKF"):
+            Inflation(relaxations={"concentration": 0.5}).restore(np.ones((2, 3)), np.ones((2, 3)))
+
     def test_updates_of_nothing(self):
         ensemble = self.ensemble()
         letkf = self.letkf(updates={"thickness": []})

@@ -138,10 +138,11 @@ class EnsembleSlope(eqx.Module):
 
     def forward(self, anomalies, control):
         """Change of the equivalents by a control vector."""
-        weights = next(iter(control.values()))
-        if self.covariance.localisation is None:
+        ((block, weights),) = control.items()
+        root = self.covariance.taper(block)
+        if root is None:
             return weights @ anomalies
-        fields = jax.vmap(self.covariance.localisation.apply)(weights)
+        fields = jax.vmap(root.apply)(weights)
         fields = fields.reshape(fields.shape[0], -1)[:, self.place]
         return jnp.sum(fields * anomalies, axis=0)
 

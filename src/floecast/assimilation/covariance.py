@@ -6,6 +6,7 @@ increment. The transpose is the exact one, made by JAX.
 """
 
 import abc
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -117,8 +118,8 @@ class EnsembleCovariance(AbstractCovariance):
     ensemble : pytree
         Members in control variables, ``(member, *columns, ...)``. Those that are not finite are
         left out.
-    localisation : AbstractLocalisationRoot, optional
-        Root of the taper L over the columns; none taken as ``L = 1``.
+    localisation : AbstractLocalisationRoot or mapping of int to it, optional
+        Root of the taper L over the columns, for all blocks or for each; none taken as ``L = 1``.
     blocks : pytree of int, optional
         Number of the block of each field of the state. Fields of different blocks have errors
         that are not correlated. All are of one block if left out.
@@ -144,14 +145,25 @@ class EnsembleCovariance(AbstractCovariance):
 
     anomalies: PyTree
     good: Bool[Array, " member"]
-    localisation: AbstractLocalisationRoot | None
+    localisation: AbstractLocalisationRoot | dict[int, AbstractLocalisationRoot] | None
     blocks: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(self, ensemble, localisation=None, blocks=None, inflation=1.0):
         self.good = good = healthy(ensemble)
         count = jnp.sum(good)
         scale = jnp.sqrt(inflation / jnp.maximum(count - 1, 1))
-        columns = () if localisation is None else localisation.columns
+        fields = len(jax.tree.leaves(ensemble))
+        self.blocks = (0,) * fields if blocks is None else tuple(jax.tree.leaves(blocks))
+        if len(self.blocks) != fields:
+            raise InputError(f"{len(self.blocks)} block numbers for {fields} fields of the state")
+        if isinstance(localisation, dict) and set(localisation) != set(self.blocks):
+            raise InputError(
+                f"localisations are given for the blocks {sorted(localisation)}; the blocks are "
+                f"{sorted({*self.blocks})}"
+            )
+        self.localisation = localisation
+        roots = [root for root in map(self.taper, self.blocks) if root is not None]
+        columns = roots[0].columns if roots else ()
 
         def about_mean(leaf):
             if leaf.shape[1 : 1 + len(columns)] != columns:
@@ -165,23 +177,31 @@ class EnsembleCovariance(AbstractCovariance):
             return jnp.where(flags, members - mean, 0) * scale.astype(leaf.dtype)
 
         self.anomalies = jax.tree.map(about_mean, ensemble)
-        self.localisation = localisation
-        fields = len(jax.tree.leaves(ensemble))
-        self.blocks = (0,) * fields if blocks is None else tuple(jax.tree.leaves(blocks))
-        if len(self.blocks) != fields:
-            raise InputError(f"{len(self.blocks)} block numbers for {fields} fields of the state")
+
+    def taper(self, block):
+        """Root of the localisation of a block, or None."""
+        given = self.localisation
+        return given[block] if isinstance(given, dict) else given
 
     def zero(self):
         """For each block ``(member, ...)``, the latter the control of the localisation."""
         leaf = jax.tree.leaves(self.anomalies)[0]
-        inner = () if self.localisation is None else (self.localisation.rank,)
-        shape = (leaf.shape[0], *inner)
-        return {block: jnp.zeros(shape, leaf.dtype) for block in sorted({*self.blocks})}
+
+        def zeros(block):
+            root = self.taper(block)
+            inner = () if root is None else (root.rank,)
+            return jnp.zeros((leaf.shape[0], *inner), leaf.dtype)
+
+        return {block: zeros(block) for block in sorted({*self.blocks})}
 
     def root(self, control):
         """Anomalies times one field each."""
-        if self.localisation is not None:
-            control = {block: jax.vmap(self.localisation.apply)(a) for block, a in control.items()}
+
+        def tapered(block, weights):
+            root = self.taper(block)
+            return weights if root is None else jax.vmap(root.apply)(weights)
+
+        control = {block: tapered(block, weights) for block, weights in control.items()}
 
         def increment(leaf, block):
             weight = control[block].astype(leaf.dtype)
@@ -195,14 +215,15 @@ class EnsembleCovariance(AbstractCovariance):
     def variance(self):
         """That of the sample; 0 where the localisation has no column."""
 
-        def of(leaf):
-            square = jnp.sum(leaf**2, axis=0)
-            if self.localisation is None:
+        def of(leaf, block):
+            square, root = jnp.sum(leaf**2, axis=0), self.taper(block)
+            if root is None:
                 return square
-            taper = jnp.sum(self.localisation.modes() ** 2, axis=0).astype(leaf.dtype)
+            taper = jnp.sum(root.modes() ** 2, axis=0).astype(leaf.dtype)
             return square * taper.reshape(*taper.shape, *(1,) * (square.ndim - taper.ndim))
 
-        return jax.tree.map(of, self.anomalies)
+        leaves, structure = jax.tree.flatten(self.anomalies)
+        return jax.tree.unflatten(structure, list(map(of, leaves, self.blocks)))
 
 
 class SumCovariance(AbstractCovariance):
@@ -250,9 +271,10 @@ class HybridCovariance(AbstractCovariance):
     ensemble : pytree, optional
         Members in control variables, ``(member, ...)``. Left out, they are those that an analysis
         is given.
-    localisation : AbstractLocalisationRoot or GaspariCohn, optional
-        Of the ensemble part. The latter is turned into an `EigenRoot`, which holds a matrix over
-        all columns; for large grids there is `SeparableRoot`.
+    localisation : AbstractLocalisationRoot, GaspariCohn or mapping of int to either, optional
+        Of the ensemble part, for all its blocks or for each. A `GaspariCohn` is turned into an
+        `EigenRoot`, which holds a matrix over all columns; for large grids there is
+        `SeparableRoot`.
     weight : float
         Share of the ensemble part in the covariance, in [0, 1]; the static one has the rest. It is
         1 without a static part.
@@ -274,11 +296,8 @@ class HybridCovariance(AbstractCovariance):
 
     static: AbstractCovariance | None = None
     ensemble: PyTree = None
-    localisation: AbstractLocalisationRoot | None = eqx.field(
-        default=None,
-        converter=lambda given: (
-            EigenRoot.of_taper(given) if isinstance(given, GaspariCohn) else given
-        ),
+    localisation: AbstractLocalisationRoot | dict[int, AbstractLocalisationRoot] | None = eqx.field(
+        default=None, converter=lambda given: _roots(given)
     )
     weight: float = 0.5
     static_weight: float | None = None
@@ -312,6 +331,13 @@ class HybridCovariance(AbstractCovariance):
     def variance(self):
         """Weighted sum of both."""
         return self.around(None).variance()
+
+
+def _roots(given):
+    """Roots of the tapers among some localisations."""
+    if isinstance(given, Mapping):
+        return {block: _roots(one) for block, one in given.items()}
+    return EigenRoot.of_taper(given) if isinstance(given, GaspariCohn) else given
 
 
 def need_same_shape(free, covariance):

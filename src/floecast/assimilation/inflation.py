@@ -23,11 +23,15 @@ class Inflation(eqx.Module):
     posterior : float
         Factor on the anomalies of the analysis, not on their covariance, after the relaxations;
         1 is none. It fades as `prior` does.
+    relaxations : mapping of str to float
+        Relaxation of some fields of the state in place of `relaxation`, for a `LETKF`: fields with
+        dense observations lose more spread than error, and need more of it back.
 
     Raises
     ------
     InputError
-        If `prior` or `posterior` is below 1, or a share outside [0, 1].
+        If `prior` or `posterior` is below 1, or a share outside [0, 1]; on use, if there are
+        `relaxations` and the method has no fields by name.
 
     References
     ----------
@@ -40,16 +44,22 @@ class Inflation(eqx.Module):
     relaxation: float = 0.0
     perturbations: float = 0.0
     posterior: float = 1.0
+    relaxations: tuple = eqx.field(
+        static=True, default=(), converter=lambda named: tuple(sorted(dict(named).items()))
+    )
 
     def __check_init__(self):
         for name in ("prior", "posterior"):
             if not getattr(self, name) >= 1:
                 raise InputError(f"{name} inflation must be at least 1, not {getattr(self, name)}")
+        for name, share in self.relaxations:
+            if not 0 <= share <= 1:
+                raise InputError(f"relaxations: that of {name} must be in [0, 1], not {share}")
         for name in ("relaxation", "perturbations"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be in [0, 1], not {getattr(self, name)}")
 
-    def restore(self, anomalies, prior_anomalies, strength=1.0):
+    def restore(self, anomalies, prior_anomalies, strength=1.0, field=None):
         """Anomalies of an analysis with what is given back to them.
 
         Parameters
@@ -58,6 +68,8 @@ class Inflation(eqx.Module):
             Of the analysis and of the background, about their means.
         strength : float
             Greatest local weight of an observation, in [0, 1].
+        field : str, optional
+            Name of the field of the state; needed where there are `relaxations`.
 
         Returns
         -------
@@ -66,8 +78,11 @@ class Inflation(eqx.Module):
         if self.perturbations:
             share = self.perturbations
             anomalies = (1 - share) * anomalies + share * prior_anomalies
-        if self.relaxation:
-            anomalies = relax_to_prior_spread(anomalies, prior_anomalies, self.relaxation)
+        if self.relaxations and field is None:
+            raise InputError("relaxations by field are for a LETKF; give one relaxation=")
+        relaxation = dict(self.relaxations).get(field, self.relaxation)
+        if relaxation:
+            anomalies = relax_to_prior_spread(anomalies, prior_anomalies, relaxation)
         if self.posterior != 1:
             anomalies = (1 + (self.posterior - 1) * strength) * anomalies
         return anomalies

@@ -198,7 +198,10 @@ class LETKF(AbstractFilter):
         """Control variables after the analysis of all columns in reach of an observation."""
         leaves, structure = jax.tree.flatten(control)
         rows = [leaf.reshape(leaf.shape[0], self._count(), -1) for leaf in leaves]
-        blocks = self._blocks(control)
+        names, blocks = self._names(control), self._blocks(control)
+        unknown = sorted(set(dict(self.inflation.relaxations)) - set(names))
+        if unknown:
+            raise InputError(f"relaxations names {unknown[0]!r}; the fields are {', '.join(names)}")
         allowed = jnp.stack([self._allowed(kinds, whitened) for kinds, _ in blocks])
 
         def column(where, index, taper, group):
@@ -208,7 +211,7 @@ class LETKF(AbstractFilter):
             moved = {}
             for (_, numbers), *parts in zip(blocks, *weights, strict=True):
                 for i in numbers:
-                    moved[i] = self._moved(rows[i][:, where], *parts, good)
+                    moved[i] = self._moved(rows[i][:, where], *parts, good, names[i])
             return moved
 
         moved = _over_columns(column, neighbours)
@@ -221,9 +224,7 @@ class LETKF(AbstractFilter):
         """Kinds of observations (None for all), and numbers of the leaves that they change."""
         if not self.updates:
             return [(None, range(len(jax.tree.leaves(control))))]
-        named, blocks = dict(self.updates), {}
-        paths = [path for path, _ in jax.tree.leaves_with_path(control)]
-        names = [jax.tree_util.keystr(path[-1:], simple=True) for path in paths]
+        named, blocks, names = dict(self.updates), {}, self._names(control)
         unknown = sorted({name for fields in named.values() for name in fields} - set(names))
         if unknown:
             raise InputError(f"updates names {unknown[0]!r}; the fields are {', '.join(names)}")
@@ -232,6 +233,11 @@ class LETKF(AbstractFilter):
             blocks.setdefault(kinds, []).append(number)
         return [(kinds, numbers) for kinds, numbers in blocks.items() if kinds]
 
+    def _names(self, control):
+        """Names of the fields of a state; of a state without fields, empty ones."""
+        paths = [path for path, _ in jax.tree.leaves_with_path(control)]
+        return [jax.tree_util.keystr(path[-1:], simple=True) for path in paths]
+
     def _allowed(self, kinds, whitened):
         """Observations of some kinds, ``(p,)``: 1 for them and 0 for others."""
         if kinds is None:
@@ -239,10 +245,10 @@ class LETKF(AbstractFilter):
         chosen = jnp.any(whitened.kind[:, None] == jnp.array(kinds)[None], axis=-1)
         return chosen.astype(whitened.innovation.dtype)
 
-    def _moved(self, members, shift, transform, strength, good):
+    def _moved(self, members, shift, transform, strength, good, field):
         """Members of one column after the analysis."""
         mean, anomalies = split(members, good)
-        new = self.inflation.restore(transform.T @ anomalies, anomalies, strength)
+        new = self.inflation.restore(transform.T @ anomalies, anomalies, strength, field)
         return (mean + shift @ anomalies)[None] + new
 
     def _weights(self, whitened, index, tapers, groups, members):

@@ -90,12 +90,12 @@ class GaspariCohn(eqx.Module):
 
     Parameters
     ----------
-    positions : (*columns, d) array
+    positions : (..., d) array
         Where the columns of the state are.
     half_width : float or (kinds,) sequence
         Half-width c, in the unit of the positions; the cut-off is 2 c. A sequence gives one for
         each `kind` of the observations.
-    active : (*columns,) bool array, optional
+    active : (...) bool array, optional
         Columns to update; all if left out.
     period : float, optional
         Length of a domain that is periodic in every direction.

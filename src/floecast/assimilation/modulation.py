@@ -92,7 +92,7 @@ class EigenRoot(AbstractLocalisationRoot):
 
     Parameters
     ----------
-    vectors : (*columns, rank) array
+    vectors : (..., rank) array
         Scaled so that their squares sum to 1 in each column.
     """
 

@@ -388,7 +388,7 @@ class EnVar4D(AbstractVariational):
         window = _window(self)
         predict = Propagated(window, free, plan, *run)
         place = jnp.zeros(np.shape(observations.value), int)
-        if covariance.localisation is not None:
+        if covariance.taper(covariance.blocks[0]) is not None:
             place = self.place(observations)
         return window, predict, EnsembleSlope(predict, covariance, place, self.batch)
 

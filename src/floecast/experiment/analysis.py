@@ -5,10 +5,12 @@ import json
 import jax
 import numpy as np
 
+from floecast.assimilation.cycle import cycle
 from floecast.assimilation.diagnostics import innovation_statistics
+from floecast.assimilation.kalman import LETKF
 from floecast.core.atomic import write_text
 from floecast.core.calendar import DAY, iso, to_seconds
-from floecast.core.ensemble import member
+from floecast.core.ensemble import count, member, stack
 from floecast.io.readers import read_observations
 from floecast.io.rejected import write_rejected
 from floecast.observation.errors import BLOCK
@@ -19,6 +21,8 @@ from floecast.observation.sampling import sample_concentration, sample_thickness
 from floecast.observation.superob import superobservations
 
 from . import files
+from .methods import method_of_run, minimisation, of_this_window
+from .twin import forcings
 
 
 def products(config):
@@ -29,6 +33,7 @@ def products(config):
         "analysis.nc",
         "analysis_ensemble.nc",
         "diagnostics.json",
+        *["background_at_analysis.nc"] * bool(config.analysis.window_hours),
     ]
 
 
@@ -41,12 +46,27 @@ def make(case, noted):
     noted : dict
         Notes, warnings and inputs for the manifest.
     """
-    background = files.read_states(case.folder.file("background_ensemble.nc"), case.grid)
+    start = files.read_states(case.folder.file("background_ensemble.nc"), case.grid)
     observations, withheld = _from_twin(case) if case.config.twin else _from_files(case, noted)
     limit = case.config.analysis.gross_check
-    seen = equivalents(background, observations)
-    checked = check_departure(check_range(observations), seen, factor=limit)
-    result = case.letkf().analyse(background, checked)
+
+    def check(observations, equivalents):
+        return check_departure(check_range(observations), equivalents, factor=limit)
+
+    model = case.model()
+    method = method_of_run(case.config, case.grid, model)
+    told = {}
+    if isinstance(method, LETKF):
+        result = method.analyse(start, check(observations, equivalents(start, observations)))
+        background = start
+    else:
+        result, told = _windowed(case, model, method, start, observations, check)
+        background = result.background
+        noted["notes"].append(
+            f"Analysis: {type(method).__name__} of a window of {case.config.analysis.window_hours} "
+            "h, through which each member lives in weather drawn from a climatology."
+        )
+    checked = result.observations
     good = np.asarray(result.healthy)
     before, after = (
         jax.tree.map(lambda leaf: leaf[good], states) for states in (background, result.ensemble)
@@ -70,7 +90,16 @@ def make(case, noted):
         title="Sea-ice analysis, members",
         members=True,
     )
-    told = {"quality_control": summary(checked), "innovations": innovation_statistics(result)}
+    if background is not start:
+        files.write_states(
+            case.folder.file("background_at_analysis.nc"),
+            before,
+            case.grid,
+            time,
+            title="Sea-ice background, members",
+            members=True,
+        )
+    told |= {"quality_control": summary(checked), "innovations": innovation_statistics(result)}
     write_text(case.folder.file("diagnostics.json"), json.dumps(told, indent=1) + "\n")
     for row in told["quality_control"]:
         noted["notes"].append(
@@ -78,6 +107,27 @@ def make(case, noted):
             f"{row['failed_gross_check']} too far from the background, "
             f"{row['out_of_range']} out of range."
         )
+
+
+def _windowed(case, model, method, start, observations, check):
+    """Analysis at the end of the window, and what is told of its minimisation."""
+    weathers = case.climatological_weather("background")[: count(start)]
+    begin = case.window_start
+    steps = (case.analysis_time - begin) // model.dt
+    each, mean = forcings(stack(weathers), begin, steps, model.dt)
+    found = cycle(
+        method,
+        model,
+        start,
+        of_this_window(observations, begin, case.analysis_time),
+        each,
+        start=begin,
+        steps=steps,
+        key=case.key("analysis"),
+        control_forcing=mean,
+        check=check,
+    )
+    return found.analysis, {"minimisation": minimisation(found.variational)}
 
 
 def equivalents(ensemble, observations):

@@ -8,14 +8,12 @@ import time
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from floecast.assimilation.asynchronous import Asynchronous
 from floecast.assimilation.bounds import IceControl
 from floecast.assimilation.covariance import HybridCovariance
 from floecast.assimilation.cycle import Recentred, cycle
 from floecast.assimilation.diagnostics import innovation_statistics
-from floecast.assimilation.diffusion import DiffusionCovariance
 from floecast.assimilation.filter import along, split
 from floecast.assimilation.inflation import Inflation
 from floecast.assimilation.kalman import LETKF
@@ -29,12 +27,11 @@ from floecast.core.calendar import DAY, HOUR, iso
 from floecast.core.ensemble import healthy
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
-from floecast.core.state import IceState
-from floecast.core.variables import STATE
 from floecast.emulator.model import Emulator
 from floecast.forecast.ensemble import forecast
 from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
 from floecast.io.run_folder import RunFolder, checksum, default_folder, versions
+from floecast.observation.observations import KINDS
 from floecast.observation.quality_control import (
     check_departure,
     check_duplicates,
@@ -45,6 +42,13 @@ from floecast.observation.quality_control import (
 from floecast.progress import Silent
 from floecast.verification.twin_scores import twin_scores
 
+from .methods import (
+    APART,
+    hybrid_covariance,
+    minimisation,
+    static_covariance,
+    without_noise,
+)
 from .twin import Twin, forcings
 
 
@@ -114,65 +118,47 @@ def method_of(config, grid, emulator):
     """
     steps = config.window_hours * HOUR // emulator.dt
     section, given = config.covariance, config.observations
-    inflation = Inflation(prior=config.inflation, relaxation=config.relaxation)
+    inflation = Inflation(
+        prior=config.inflation,
+        relaxation=config.relaxation,
+        relaxations={"concentration": config.relaxation_concentration},
+    )
     half_width = 1e3 * section.localisation_km
+    half_widths = dict.fromkeys(KINDS, half_width)
+    if not section.coupled:
+        half_widths["concentration"] = 1e3 * section.concentration_localisation_km
     if config.method == "free_run":
         return None
-    others = tuple(name for name in STATE if name != "concentration")
-    apart = {"concentration": ("concentration",), "thickness": others}
-    blocks = IceState(**{name: int(name in others) for name in STATE})
     local = LETKF(
-        localisation=GaspariCohn.on_grid(grid, half_width),
+        localisation=GaspariCohn.on_grid(grid, half_widths),
         inflation=inflation,
         shared_error=given.shared_error,
-        updates={} if section.coupled else apart,
+        updates={} if section.coupled else APART,
     )
     members = Asynchronous(local, emulator, steps)
     if config.method == "letkf":
         return members
     shared = {
-        # The run that is linearised about is the one without noise.
-        "model": eqx.tree_at(
-            lambda e: e.noise_scale, emulator, jnp.zeros_like(emulator.noise_scale)
-        ),
+        "model": without_noise(emulator),
         "window": steps,
         "misfit": CensoredMisfit(shared_error=given.shared_error),
         "minimiser": Minimiser(outer=config.outer, inner=config.inner),
     }
-    ensemble = {
-        "localisation": SeparableRoot.on_grid(grid, half_width),
-        "blocks": None if section.coupled else blocks,
-    }
+    root = SeparableRoot.on_grid(grid, half_width)
     if config.method == "envar4d":
-        sample = HybridCovariance(localisation=ensemble["localisation"])
-        return Recentred(EnVar4D(covariance=sample, **shared), members)
-    static = static_covariance(section, grid)
+        return Recentred(EnVar4D(covariance=HybridCovariance(localisation=root), **shared), members)
+    static = static_covariance(
+        grid,
+        1e3 * section.static_length_km,
+        section.static_concentration,
+        section.static_thickness,
+    )
     if config.method == "en4dvar":
-        hybrid = HybridCovariance(static=static, weight=section.ensemble_weight, **ensemble)
+        near = None if section.coupled else half_widths["concentration"]
+        hybrid = hybrid_covariance(grid, static, section.ensemble_weight, half_width, near)
         return Recentred(En4DVar(covariance=hybrid, **shared), members)
     kind = {"var3d": Var3D, "var4d": Var4D}[config.method]
     return Recentred(kind(covariance=static, **shared), members)
-
-
-def static_covariance(section, grid, concentration=None, thickness=None):
-    """Covariance of concentration and thickness by diffusion, in control variables.
-
-    Parameters
-    ----------
-    section : CovarianceSection
-    grid : Grid
-    concentration, thickness : float, optional
-        Standard deviations; the static ones if left out.
-    """
-    std = IceState(
-        concentration=section.static_concentration if concentration is None else concentration,
-        ice_volume=section.static_thickness if thickness is None else thickness,
-        snow_volume=0.0,
-        u=0.0,
-        v=0.0,
-        damage=0.0,
-    )
-    return DiffusionCovariance(grid, std, 1e3 * section.static_length_km)
 
 
 @eqx.filter_jit
@@ -194,31 +180,49 @@ def perturbed(ensemble, covariance, control, key):
 
     Notes
     -----
-    Ice is neither made nor lost on average. Concentration changes at constant volume, and less
-    near its bounds, so that nothing is cut off there: what is cut off on one side is a sink or a
-    source. Volume changes by the factor that thickness changes by. Errors have no mean over the
-    members; open water stays open.
+    A change of concentration takes its share of ice and snow along, as divergence does and as the
+    analysis takes it: thickness errors are others. No cell has more or less of anything on average
+    over the members than before; open water stays open.
     """
     good = healthy(ensemble)
     members = jax.tree.map(lambda leaf: jnp.where(along(good, leaf), leaf, 0), ensemble)
     drawn = jax.lax.map(covariance.draw, jax.random.split(key, good.size))
-    cover, depth = (split(leaf, good)[1] for leaf in (drawn.concentration, drawn.ice_volume))
     free = control.to_control(members)
-    low, high = control.concentration.to_control(jnp.array([0.0, 1.0], free.concentration.dtype))
-    room = jnp.minimum(free.concentration - low, high - free.concentration)
-    size = jnp.sqrt(jnp.sum(cover**2, axis=0, keepdims=True) / jnp.maximum(jnp.sum(good) - 1, 1))
-    share = jnp.minimum(1.0, room / jnp.where(size > 0, 3 * size, 1.0))
-    concentration = control.concentration.to_value(free.concentration + share * cover)
-    concentration = jnp.where(members.concentration > 0, concentration, 0.0)
-    before, after = (
-        control.thickness.to_value(free.ice_volume + change) for change in (0.0, depth)
-    )
-    factor = jnp.where(before > 0, after / jnp.where(before > 0, before, 1.0), 1.0)
-    new = dataclasses.replace(
-        members, concentration=concentration, ice_volume=members.ice_volume * factor
+
+    def mean(field):
+        return split(field, good)[0][None]
+
+    def moved(bound, at, errors):
+        return bound.to_value(at + split(errors, good)[1])
+
+    def same_mean(new, old):
+        """New values with the mean of the old ones, by a factor."""
+        wanted, found = mean(old), mean(new)
+        return new * jnp.where(found > 0, wanted / jnp.where(found > 0, found, 1.0), 1.0)
+
+    old = members.concentration
+    new = moved(control.concentration, free.concentration, drawn.concentration)
+    new = jnp.where(old > 0, new, 0.0)
+    # What is open is scaled where ice would have to grow beyond the whole cell.
+    less = mean(new) < mean(old)
+    new = jnp.where(less, 1.0 - same_mean(1.0 - new, 1.0 - old), same_mean(new, old))
+    new = jnp.where(old > 0, new, 0.0)
+
+    def volume(name, bound):
+        at, amount = getattr(free, name), getattr(members, name)
+        before = bound.to_value(at)
+        depth = moved(bound, at, getattr(drawn, name)) / jnp.where(before > 0, before, 1.0)
+        cover = new / jnp.where(old > 0, old, 1.0)
+        return same_mean(amount * cover * jnp.where(before > 0, depth, 1.0), amount)
+
+    changed = dataclasses.replace(
+        members,
+        concentration=new,
+        ice_volume=volume("ice_volume", control.thickness),
+        snow_volume=volume("snow_volume", control.snow_depth),
     )
     return jax.tree.map(
-        lambda new, old: jnp.where(along(good, new), new, old).astype(old.dtype), new, ensemble
+        lambda new, old: jnp.where(along(good, new), new, old).astype(old.dtype), changed, ensemble
     )
 
 
@@ -233,10 +237,10 @@ class _Run:
         self.method = method_of(config, self.grid, self.emulator)
         section = config.covariance
         self.model_error = None
-        if section.model_concentration or section.model_thickness:
-            self.model_error = static_covariance(
-                section, self.grid, section.model_concentration, section.model_thickness
-            )
+        sizes = section.model_concentration, section.model_thickness, section.model_snow
+        if any(sizes):
+            length = 1e3 * section.static_length_km
+            self.model_error = static_covariance(self.grid, length, *sizes)
 
     def key(self, *names):
         return named_key(self.config.seed, "assimilation", *names)
@@ -300,7 +304,7 @@ class _Run:
             "status": int(analysis.status),
             "quality_control": summary(analysis.observations),
             "innovations": innovation_statistics(analysis),
-            "minimisation": None if found.variational is None else _minimisation(found.variational),
+            "minimisation": minimisation(found.variational),
             "background": twin_scores(analysis.background, now, self.grid),
             "analysis": twin_scores(analysis.ensemble, now, self.grid),
         }
@@ -328,23 +332,6 @@ class _Run:
             members = jax.tree.map(lambda leaf, lead=lead: leaf[:, lead], run.ensemble)
             now = self.twin.at(truth, start + lead * DAY)
             yield {"lead_hours": 24 * lead, **twin_scores(members, now, self.grid)}
-
-
-def _minimisation(found):
-    """What is told of a variational analysis."""
-    history = found.minimum.history
-    used = int(jnp.sum(found.used))
-    last = float(history.last)
-    return {
-        "status": int(found.status),
-        "observations": used,
-        "cost": [float(f"{x:.6g}") for x in np.asarray(history.cost)],
-        "step": [float(x) for x in np.asarray(history.step)],
-        "inner": [int(n) for n in np.asarray(history.inner)],
-        "residual": [float(f"{x:.3g}") for x in np.asarray(history.residual)],
-        "twice_cost_over_observations": round(2 * last / max(used, 1), 4),
-        "degrees_of_freedom_at_least": round(float(found.posterior.degrees_of_freedom), 2),
-    }
 
 
 class _Lines:

@@ -50,7 +50,7 @@ def make(case, noted):
         case.config.ensemble.members,
         errors=case.initial_errors(),
     )
-    days = (case.analysis_time - case.background_time) // calendar.DAY
+    days = (case.window_start - case.background_time) // calendar.DAY
     if days:
         run = forecast(
             case.model(),
@@ -67,7 +67,7 @@ def make(case, noted):
         case.folder.file("background_ensemble.nc"),
         ensemble,
         case.grid,
-        case.analysis_time,
+        case.window_start,
         title="Sea-ice background, members",
         members=True,
     )

@@ -9,10 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.spatial import cKDTree
 
-from floecast.assimilation.inflation import Inflation
 from floecast.assimilation.initial import InitialErrors, initial_ensemble
-from floecast.assimilation.kalman import LETKF
-from floecast.assimilation.localisation import GaspariCohn
 from floecast.atmosphere.forcing import FilledForcing, check_forcing
 from floecast.atmosphere.weather import SyntheticWeather
 from floecast.config import Config
@@ -21,6 +18,7 @@ from floecast.core.ensemble import member
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
+from floecast.emulator.model import Emulator
 from floecast.io.readers import concentration_field, read_forcing
 from floecast.io.run_folder import RunFolder, input_record
 from floecast.io.weather_files import find_files
@@ -69,6 +67,17 @@ class Case:
         return calendar.to_seconds(self.config.background.date)
 
     @property
+    def window_start(self):
+        """Of the analysis; the time of the analysis where all is of one instant."""
+        return self.analysis_time - self.config.analysis.window_hours * calendar.HOUR
+
+    @property
+    def background_file(self):
+        """Members at the time of the analysis that have not seen the observations."""
+        window = self.config.analysis.window_hours
+        return "background_at_analysis.nc" if window else "background_ensemble.nc"
+
+    @property
     def leads(self):
         """Valid times of the forecast, the analysis first [s since 2000-01-01]."""
         days = np.arange(self.config.forecast.days + 1)
@@ -108,6 +117,9 @@ class Case:
     def model(self):
         """The forecast model."""
         section = self.config.model
+        if section.kind == "emulator":
+            weights = self.config.grid if section.weights is None else self.input(section.weights)
+            return Emulator.load(weights, self.grid)
         return self._model(section.wind_factor, section.turning_angle, self.initial_concentration)
 
     def truth_model(self):
@@ -145,7 +157,13 @@ class Case:
         return SyntheticWeather.draw(self.key("truth", "weather"), self.grid)
 
     def climatological_weather(self, stage):
-        """Weather of each member, drawn without knowledge of the real one."""
+        """Weather of each member, drawn without knowledge of the real one.
+
+        Parameters
+        ----------
+        stage : str
+            Members have other weather in each.
+        """
         return [
             SyntheticWeather.draw(self.key(stage, "weather", number), self.grid)
             for number in range(self.config.ensemble.members)
@@ -179,27 +197,6 @@ class Case:
             thickness_lengths=tuple(1e3 * length for length in section.thickness_lengths_km),
             concentration=section.concentration,
             concentration_length=1e3 * section.concentration_length_km,
-        )
-
-    def letkf(self):
-        """The analysis method."""
-        section = self.config.analysis
-        half_widths = {
-            "concentration": section.concentration_half_width_km,
-            "thickness": section.thickness_half_width_km,
-            "drift_u": section.drift_half_width_km,
-            "drift_v": section.drift_half_width_km,
-            "freeboard": section.thickness_half_width_km,
-            "laser_freeboard": section.thickness_half_width_km,
-            "snow_depth": section.thickness_half_width_km,
-        }
-        return LETKF(
-            localisation=GaspariCohn.on_grid(
-                self.grid, {kind: 1e3 * width for kind, width in half_widths.items()}
-            ),
-            inflation=Inflation(prior=section.inflation, relaxation=section.relaxation),
-            shared_error=section.shared_error,
-            updates=section.updates,
         )
 
 

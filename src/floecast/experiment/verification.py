@@ -65,7 +65,7 @@ def _scores_of_fields(case, truth):
         start = {name: field[0] for name, field in truth.items()}
     systems["persistence"] = {name: persistence(start[name], len(leads)) for name in truth}
     rows = score(systems, truth, case.grid, leads, seed=case.config.seed).rows
-    ensemble = files.read_states(folder.file("background_ensemble.nc"), case.grid)
+    ensemble = files.read_states(folder.file(case.background_file), case.grid)
     before = {"background": {n: np.asarray(getattr(ensemble, n))[None] for n in truth}}
     now = {name: field[:1] for name, field in truth.items()}
     return [*rows, *score(before, now, case.grid, leads[:1], seed=case.config.seed).rows]

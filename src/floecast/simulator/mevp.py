@@ -71,13 +71,13 @@ class MEVP(AbstractRheology):
 
     Notes
     -----
-    Per area of the cell, with the mass ``m = rho_i V + rho_s V_s`` and the stress S,
+    Per area of the cell, with the mass ``m = rho_i V + rho_s V_s`` and the stress S::
 
         m du/dt = div S + A rho_a C_a |W| W + A rho_w C_w |u_o - u| R (u_o - u) - m f k x u
                   - m g grad(sea-surface height),
 
     backward in time for the stress and the water drag. Iteration p relaxes the stress towards the
-    rheology of ``u^p`` and the velocity towards the balance of forces (Bouillon et al. 2013),
+    rheology of ``u^p`` and the velocity towards the balance of forces (Bouillon et al. 2013)::
 
         S <- S + (S(u^p) - S) / alpha,
         u^{p+1} = [beta u^p + u^n + (dt / m)(forces + D u_o)] / (beta + 1 + (dt / m) D).

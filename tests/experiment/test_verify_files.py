@@ -8,6 +8,7 @@ import pytest
 from scipy.signal import lfilter
 
 import floecast as fc
+from floecast import cli
 from floecast.core.calendar import DAY, to_seconds
 from floecast.core.errors import InputError
 from floecast.experiment.verify_files import verify_as_told, verify_files
@@ -151,6 +152,16 @@ def test_as_the_command_says(files, tmp_path):
         out=tmp_path,
     )
     assert told["block_days"] == 3 and "upside down" in told["systems"]
+
+
+def test_the_command(files, tmp_path, monkeypatch, capsys):
+    words = ["verify", files["forecasts"][0], files["truth"], "--out", tmp_path, "--json"]
+    monkeypatch.setattr("sys.argv", ["floecast", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    told = json.loads(capsys.readouterr().out)
+    assert not left.value.code and told["dates"] == 1 and told["folder"] == str(tmp_path)
+    assert len(Scorecard.from_json(tmp_path / "scorecard.json")) == told["rows"] > 0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """From the sums of many start dates to scores with intervals, differences and diagrams."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,8 @@ from floecast.verification.weighting import Array, ratio
 
 BLOCK_DAYS = 15.0
 """Length of the blocks of consecutive start dates that the bootstrap keeps together [days]."""
+
+_AT_ONCE = 64  # scores that are resampled together
 
 _NOT_COMPARED = ("bias", "spread_skill", "turning", "capture_", "overestimate", "underestimate")
 _NOT_COMPARED += ("signed_displacement", "ellipse_area_", "useful_scale_")
@@ -95,18 +98,35 @@ class _Draws:
                 self._counts[dates] = counts
         return self._counts[dates]
 
-    def interval(self, series: Sequence[Series], sums: Sequence[Array]) -> Interval:
-        """Of one score, or of the first minus the second."""
+    def intervals(self, entries: Sequence["_Entry"]) -> Iterator[Interval]:
+        """Of the score of each entry; all are on the same dates and drawn together."""
+        counts = self.counts(len(entries[0].sums[0]))
+        every = np.concatenate([part for entry in entries for part in entry.sums], axis=1)
+        drawn, total = None if counts is None else (counts @ every).T, every.sum(axis=0)
+        first = 0
+        for entry in entries:
+            ends = first + np.cumsum([0, *(part.shape[1] for part in entry.sums)])
+            first = ends[-1]
+            value = entry.score([total[a:b, None] for a, b in itertools.pairwise(ends)])[0]
+            if drawn is None:
+                yield Interval(float(value), np.nan, np.nan)
+            else:
+                draws = entry.score([drawn[a:b] for a, b in itertools.pairwise(ends)])
+                yield percentile_interval(value, draws, self.level)
 
-        def score(total):
-            values = [one.statistic(part.T) for one, part in zip(series, total, strict=True)]
-            return values[0] - values[1] if len(values) > 1 else values[0]
 
-        value = score([part.sum(axis=0)[None] for part in sums])[0]
-        counts = self.counts(len(sums[0]))
-        if counts is None:
-            return Interval(float(value), np.nan, np.nan)
-        return percentile_interval(value, score([counts @ part for part in sums]), self.level)
+class _Entry(NamedTuple):
+    """One row to come: its names, and the (date, part) sums of one system or of two."""
+
+    system: str
+    key: Key
+    series: tuple[Series, ...]
+    sums: list[Array]
+
+    def score(self, sums: Sequence[Array]) -> Array:
+        """The score of sums (part, ...), or the difference of the scores of both systems."""
+        values = [one.statistic(part) for one, part in zip(self.series, sums, strict=True)]
+        return values[0] - values[1] if len(values) > 1 else values[0]
 
 
 def _in_order(kept: DateSums) -> NDArray[np.intp]:
@@ -201,12 +221,28 @@ def date_scorecard(
     comparisons = list(comparisons)
     rows = []
     for ending, chosen in seasons.items():
-        for system, key, series in _pairs(kept, comparisons):
-            places, sums = _common(series, order, chosen)
-            if places.size:
+        for dates, entries in _batches(kept, comparisons, order, chosen):
+            for entry, interval in zip(entries, sample.intervals(entries), strict=True):
+                key = entry.key
                 place = (key.variable, key.score, key.region + ending, key.lead_hours)
-                rows.append(Row(system, *place, *sample.interval(series, sums), places.size))
+                rows.append(Row(entry.system, *place, *interval, dates))
     return Scorecard(rows)
+
+
+def _batches(
+    kept: DateSums, comparisons: Iterable[Comparison], order: NDArray, chosen: NDArray[np.bool_]
+) -> Iterator[tuple[int, list[_Entry]]]:
+    """Entries that are on the same dates, some at a time, with the number of these dates."""
+    waiting: dict[bytes, list[_Entry]] = {}
+    for system, key, series in _pairs(kept, comparisons):
+        places, sums = _common(series, order, chosen)
+        if places.size:
+            batch = waiting.setdefault(places.tobytes(), [])
+            batch.append(_Entry(system, key, series, sums))
+            if len(batch) == _AT_ONCE:
+                yield places.size, waiting.pop(places.tobytes())
+    for batch in waiting.values():
+        yield len(batch[0].sums[0]), batch
 
 
 def effective_dates(kept: DateSums, key: Key, reference: str) -> float:

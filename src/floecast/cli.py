@@ -158,15 +158,56 @@ def forecast(
 
 @app.command()
 def verify(
-    path: ConfigPath = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CONFIG | FORECAST... TRUTH]",
+            help="YAML configuration of a run, or files of forecasts and of the truth.",
+        ),
+    ] = None,
     config: ConfigOption = None,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="Another system, a file for each start date."),
+    ] = None,
+    past: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Truth of other years, for climatology and damping."),
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=S,N,W,E", help="Box in degrees, or seas for those of a table."),
+    ] = None,
+    error: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VARIABLE=STD", help="Standard error of the truth."),
+    ] = None,
+    block_days: Annotated[
+        float | None, typer.Option(help="Start dates that the bootstrap keeps together; 15.")
+    ] = None,
     data: Data = None,
     out: Out = None,
     override: Override = None,
     as_json: Json = False,
 ):
-    """Run up to the scores."""
-    _run(_one_of(path, config), data, out, override, as_json, until="verification")
+    """Run up to the scores; with FORECAST and TRUTH, score forecasts in files."""
+    files = files or []
+    given = {"system": system, "past": past, "region": region, "error": error}
+    given["block-days"] = block_days
+    given = {name: value for name, value in given.items() if value not in (None, [])}
+    if len(files) < 2:
+        if given:
+            raise InputError(f"--{next(iter(given))} goes with FORECAST and TRUTH")
+        path = files[0] if files else None
+        return _run(_one_of(path, config), data, out, override, as_json, until="verification")
+    if config is not None or override:
+        raise InputError("--config and --set go with a run; leave them out with FORECAST and TRUTH")
+    from floecast.experiment.verify_files import verify_as_told
+    from floecast.progress import progress_for
+
+    with progress_for(sys.stderr) as progress:
+        told = verify_as_told(files, given, out=out, progress=progress)
+    _finish(told, as_json, f"verification: {told['folder']}")
 
 
 @app.command()

@@ -170,3 +170,10 @@ def test_a_page_drawn_before_the_scores_does_not_stand_for_the_stage(
 
 def test_version(floecast):
     assert re.fullmatch(r"floecast \d+\.\d+\.\d+\S*\n", floecast("--version").stdout)
+
+
+def test_verify_takes_files_or_a_configuration(floecast, tmp_path):
+    refused(floecast("verify", "a.nc", "b.nc"), "b.nc does not exist")
+    refused(floecast("verify", "a.nc", "b.nc", "--config", "c.yaml"), "--config and --set")
+    refused(floecast("verify", "a.yaml", "--past", "b.nc"), "--past goes with FORECAST and TRUTH")
+    refused(floecast("verify", "a.yaml", "--block-days", "0"), "--block-days goes with")

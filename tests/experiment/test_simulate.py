@@ -13,6 +13,8 @@ from floecast.experiment.simulate import simulate
 from floecast.io.store import read_dataset
 from floecast.simulation_config import simulation_config
 
+OPTIMISED = True
+
 SHORT = ("preset=arctic100", "rheology=free_drift", "thermodynamics=zero_layer", "transport=upwind")
 
 

@@ -231,3 +231,31 @@ def test_leading_axes_equal_a_loop():
     for score in (prob.crps, prob.spread_skill):
         loop = [score(ensemble[:, k], truth[k], weights=weights) for k in range(3)]
         np.testing.assert_allclose(score(ensemble, truth, weights=weights), loop)
+
+
+def test_threshold_weighted_crps_is_an_integral_over_thresholds():
+    rng = np.random.default_rng(5)
+    ensemble, truth = rng.random((4, 1, 1)), rng.random((1, 1))
+    lower, upper = 0.2, 0.7
+    edges = np.linspace(lower, upper, 20001)
+    middle = (edges[1:] + edges[:-1]) / 2
+    step = (ensemble[:, 0, 0] <= middle[:, None]).mean(axis=1) - (truth[0, 0] <= middle)
+    value = prob.threshold_weighted_crps(
+        ensemble, truth, weights=np.ones((1, 1)), lower=lower, upper=upper
+    )
+    assert value == pytest.approx(np.mean(step**2) * (upper - lower), abs=1e-4)
+
+
+def test_ranges_add_up_to_the_crps_and_the_wrong_order_is_refused():
+    rng = np.random.default_rng(6)
+    ensemble, truth, weights = rng.random((4, 5, 6)), rng.random((5, 6)), rng.random((5, 6))
+    for fair in (False, True):
+        options = {"weights": weights, "fair": fair}
+        parts = [
+            prob.threshold_weighted_crps(ensemble, truth, **bounds, **options)
+            for bounds in ({"upper": 0.15}, {"lower": 0.15, "upper": 0.8}, {"lower": 0.8})
+        ]
+        whole = prob.crps(ensemble, truth, **options)
+        assert sum(parts) == pytest.approx(whole)
+    with pytest.raises(InputError, match="lower below upper"):
+        prob.threshold_weighted_crps(ensemble, truth, weights=weights, lower=1, upper=0)

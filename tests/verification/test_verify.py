@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import floecast as fc
+from floecast.core.calendar import DAY
 from floecast.core.errors import InputError
+from floecast.verification.past_years import PastYears
 
 
 @pytest.fixture
@@ -76,8 +78,36 @@ def test_edge_scores_are_told_for_the_whole_ocean_only(grid):
     [
         ({"baselines": ("climatology",)}, "needs its fields"),
         ({"baselines": ("oracle",)}, "oracle"),
+        ({"baselines": ("damped anomaly persistence",)}, "needs its fields: past="),
     ],
 )
 def test_baselines_that_cannot_be_made_are_named(grid, options, words):
     with pytest.raises(InputError, match=words):
         fc.verify(forecast_of(grid, 3), {"concentration": np.zeros((3, *grid.shape))}, **options)
+
+
+def test_climatology_and_damping_come_from_other_years_and_systems_stand_beside(grid):
+    years = np.arange(4) * 365 * DAY
+    times = (years[:, None] + np.arange(-60, 80) * DAY).ravel()
+    level = np.array([0.2, 0.4, 0.6, 1.0])
+    rng = np.random.default_rng(0)
+    fields = level[np.arange(times.size) // 140, None, None] + 0.01 * rng.normal(
+        size=(times.size, *grid.shape)
+    )
+    out = forecast_of(grid, 3, np.full((3, 3, *grid.shape), 0.9))
+    out.time = years[3] + np.arange(3) * DAY
+    truth = {"concentration": np.full((3, *grid.shape), 0.5)}
+    card = fc.verify(
+        out,
+        truth,
+        baselines=("climatology", "damped anomaly persistence"),
+        past={"concentration": PastYears(times, fields.__getitem__)},
+        systems={"free run": {"concentration": np.full((3, *grid.shape), 0.45)}},
+    )
+    chosen = {"score": "bias", "region": "arctic", "lead_hours": 48.0}
+    # The normal is that of the three other years, 0.4; the level of a year is an anomaly that
+    # stays, so that nothing is damped.
+    assert value(card, system="climatology", **chosen) == pytest.approx(-0.1, abs=0.01)
+    damped = value(card, system="damped anomaly persistence", **chosen)
+    assert damped == pytest.approx(0.4, abs=0.02)
+    assert value(card, system="free run", **chosen) == pytest.approx(-0.05)

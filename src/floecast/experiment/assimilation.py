@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import time
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -31,6 +32,7 @@ from floecast.emulator.model import Emulator
 from floecast.forecast.ensemble import forecast
 from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
 from floecast.io.run_folder import RunFolder, checksum, default_folder, versions
+from floecast.observation.errors import error_at_estimate
 from floecast.observation.observations import KINDS
 from floecast.observation.quality_control import (
     check_departure,
@@ -250,7 +252,7 @@ class _Run:
         config, window = self.config, self.config.window_hours * HOUR
         truth, file = self.twin.read(path), self.folder.file("ensemble.npz")
         parts = [config.model_dump(mode="json"), versions(), checksum(path)]
-        if config.emulator is not None:
+        if config.emulator is not None and Path(config.emulator).is_file():
             parts.append(checksum(config.emulator))
         mark = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
         ensemble = self.twin.ensemble(self.key("ensemble"), config.members)
@@ -312,7 +314,7 @@ class _Run:
 
     def _check(self, observations, equivalents):
         limit = self.config.observations.gross_check
-        checked = check_duplicates(check_range(observations))
+        checked = error_at_estimate(check_duplicates(check_range(observations)), equivalents)
         return check_departure(checked, equivalents, factor=limit)
 
     def _forecast(self, ensemble, truth, number, start):

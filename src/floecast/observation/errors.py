@@ -55,6 +55,47 @@ def concentration_error(concentration):
     return PACK_ERROR + (MARGINAL_ERROR - PACK_ERROR) * parabola
 
 
+def error_at_estimate(observations, equivalents):
+    """Observations of concentration with the error of what is likely, not of what was reported.
+
+    An error that follows from the reported value is smaller for a value that came out too near
+    to 0 or 1 than for one that came out too far away, and an analysis that believes it has too
+    much ice in the pack.
+
+    Parameters
+    ----------
+    observations : Observations
+        With errors by `concentration_error`; those of other kinds stay.
+    equivalents : (member, p) array
+        What the background shows of each; members that are NaN are left out.
+
+    Returns
+    -------
+    Observations
+
+    Notes
+    -----
+    The error is that of ``c = b + (y - b) s^2 / (s^2 + e(b)^2)``, with y the value, b and s mean
+    and spread of the equivalents and e `concentration_error`. Errors that do not follow from the
+    observation alone are the idea of Geer and Bauer (2011), who take the mean of both sides.
+
+    References
+    ----------
+    Geer, A. J., and Bauer, P. (2011). Observation errors in all-sky data assimilation. Q. J. R.
+    Meteorol. Soc., 137, 2024-2037.
+    """
+    members = np.asarray(equivalents)
+    members = members[np.isfinite(members).all(axis=1)]
+    if len(members) < 2:
+        return observations
+    mean, variance = np.clip(members.mean(axis=0), 0, 1), members.var(axis=0, ddof=1)
+    gain = variance / (variance + concentration_error(mean) ** 2)
+    likely = np.clip(mean + gain * (np.asarray(observations.value) - mean), 0, 1)
+    chosen = np.asarray(observations.kind) == KINDS.index("concentration")
+    error = np.where(chosen, concentration_error(likely), np.asarray(observations.error_std))
+    return observations.replace(error_std=error)
+
+
 def block_group(x, y, period):
     """Number of the group whose observations share an error: one block of 100 km and one period.
 

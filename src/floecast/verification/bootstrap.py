@@ -35,7 +35,25 @@ class BlockDraws(NamedTuple):
     counts: NDArray[np.int64]
 
 
-def _percentile_interval(value: float | Array, draws: Array, level: float) -> Interval:
+def percentile_interval(value: float | Array, draws: Array, level: float) -> Interval:
+    """Interval between percentiles of a score over bootstrap samples.
+
+    Parameters
+    ----------
+    value : the score itself.
+    draws : the score of every sample; those that are not finite are left out.
+    level : probability of the interval.
+
+    Returns
+    -------
+    Interval
+        NaN bounds if no sample has a score.
+
+    Raises
+    ------
+    InputError
+        The level is no probability.
+    """
     if not 0 < level < 1:
         raise InputError(f"level: {level}; expected a probability between 0 and 1, such as 0.95")
     defined = draws[np.isfinite(draws)]
@@ -125,7 +143,7 @@ def mean_interval(
     """
     scores = _series("scores", scores)
     indices = circular_blocks(scores.size, block_length, draws=draws, rng=rng)
-    return _percentile_interval(scores.mean(), scores[indices].mean(axis=1), level)
+    return percentile_interval(scores.mean(), scores[indices].mean(axis=1), level)
 
 
 def ratio_interval(
@@ -166,7 +184,7 @@ def ratio_interval(
         )
     indices = circular_blocks(numerator.size, block_length, draws=draws, rng=rng)
     drawn = ratio(numerator[indices].mean(axis=1), denominator[indices].mean(axis=1))
-    return _percentile_interval(ratio(numerator.mean(), denominator.mean()), drawn, level)
+    return percentile_interval(ratio(numerator.mean(), denominator.mean()), drawn, level)
 
 
 def lag_one_correlation(scores: ArrayLike) -> float:
@@ -266,4 +284,4 @@ def block_interval(
         [np.bincount(blocks.block, weights=part, minlength=count) for part in cells],
         dtype=np.float64,
     )
-    return _percentile_interval(value, statistic(sums @ blocks.counts.T), level)
+    return percentile_interval(value, statistic(sums @ blocks.counts.T), level)

@@ -133,6 +133,44 @@ def sps(
     return weighted_sum(brier_cells(ensemble, truth, threshold=threshold, fair=fair), weights)
 
 
+def sps_per_length(
+    ensemble: ArrayLike,
+    truth: ArrayLike,
+    *,
+    weights: ArrayLike,
+    threshold: float = ICE_EDGE,
+    fair: bool = False,
+) -> Array:
+    """Spatial probability score over the length of the true edge, which seasons can be compared by.
+
+    Parameters
+    ----------
+    ensemble : (member, ..., y, x) ice concentration of the members [1].
+    truth : (..., y, x) ice concentration [1].
+    weights : (..., y, x) cell area times mask [m2].
+    threshold : concentration above which a cell counts as ice [1].
+    fair : use the estimator that is unbiased in the number of members.
+
+    Returns
+    -------
+    (...) array or scalar
+        Score [m]; NaN where the truth has no edge.
+
+    Raises
+    ------
+    InputError
+        `fair` with fewer than two members.
+
+    References
+    ----------
+    Palerme, C., M. Mueller and A. Melsom (2019): An intercomparison of verification scores for
+    evaluating the sea ice edge position in seasonal forecasts. Geophys. Res. Lett. 46, 4757-4763,
+    doi:10.1029/2019GL082482.
+    """
+    score = sps(ensemble, truth, weights=weights, threshold=threshold, fair=fair)
+    return ratio(score, edge_length(truth, weights=weights, threshold=threshold))
+
+
 def median_edge(ensemble: ArrayLike, *, threshold: float = ICE_EDGE) -> NDArray[np.bool_]:
     """Ice cover within the median edge of an ensemble.
 
@@ -251,10 +289,47 @@ def displacement(
     forecasts. Ocean Sci. 15, 615-630.
     """
     error = iiee(forecast, truth, weights=weights, threshold=threshold)
-    length = edge_length(forecast, weights=weights, threshold=threshold) + edge_length(
-        truth, weights=weights, threshold=threshold
-    )
-    return ratio(2 * error.iiee, length)
+    return ratio(2 * error.iiee, _both_lengths(forecast, truth, weights, threshold))
+
+
+def signed_displacement(
+    forecast: ArrayLike,
+    truth: ArrayLike,
+    *,
+    weights: ArrayLike,
+    threshold: float = ICE_EDGE,
+) -> Array:
+    """Mean displacement of the edge by area towards the open water.
+
+    Parameters
+    ----------
+    forecast, truth : (..., y, x) ice concentration [1].
+    weights : (..., y, x) cell area times mask [m2].
+    threshold : concentration above which a cell counts as ice [1].
+
+    Returns
+    -------
+    (...) array or scalar
+        ``2 (O - U) / (L_truth + L_forecast)`` [m], positive where the forecast has too much ice;
+        NaN where there is no edge.
+
+    References
+    ----------
+    Melsom, A., C. Palerme and M. Mueller (2019): Validation metrics for ice edge position
+    forecasts. Ocean Sci. 15, 615-630.
+    """
+    error = iiee(forecast, truth, weights=weights, threshold=threshold)
+    excess = error.overestimate - error.underestimate
+    return ratio(2 * excess, _both_lengths(forecast, truth, weights, threshold))
+
+
+def _both_lengths(
+    forecast: ArrayLike, truth: ArrayLike, weights: ArrayLike, threshold: float
+) -> Array:
+    lengths = [
+        edge_length(field, weights=weights, threshold=threshold) for field in (forecast, truth)
+    ]
+    return lengths[0] + lengths[1]
 
 
 def edge_distances(forecast: ArrayLike, truth: ArrayLike) -> EdgeDistances:

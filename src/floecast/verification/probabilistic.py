@@ -93,6 +93,55 @@ def crps(ensemble: ArrayLike, truth: ArrayLike, *, weights: ArrayLike, fair: boo
     return weighted_mean(crps_cells(ensemble, truth, fair=fair), weights)
 
 
+def threshold_weighted_crps(
+    ensemble: ArrayLike,
+    truth: ArrayLike,
+    *,
+    weights: ArrayLike,
+    lower: float = -np.inf,
+    upper: float = np.inf,
+    fair: bool = False,
+) -> Array:
+    """CRPS that looks at the thresholds between two bounds only, area-weighted mean.
+
+    Parameters
+    ----------
+    ensemble : (member, ..., y, x) forecast members.
+    truth : (..., y, x) truth in the same unit.
+    weights : (..., y, x) cell area times mask [m2].
+    lower, upper : bounds of the thresholds that count, in the unit of the field.
+    fair : use the estimator that is unbiased in the number of members.
+
+    Returns
+    -------
+    (...) array or scalar
+        Score in the unit of the field; without bounds it is the CRPS.
+
+    Raises
+    ------
+    InputError
+        The bounds are in the wrong order, or `fair` with fewer than two members.
+
+    Notes
+    -----
+    ``int_lower^upper (F(x) - 1{x >= y})^2 dx``, which is the CRPS of members and truth limited to
+    the bounds. It is proper, while a CRPS averaged over the cells where the *truth* lies in the
+    range is not: that average rewards forecasts of extremes.
+
+    References
+    ----------
+    Gneiting, T. and R. Ranjan (2011): Comparing density forecasts using threshold- and
+    quantile-weighted scoring rules. J. Bus. Econ. Stat. 29, 411-422.
+    Allen, S., D. Ginsbourger and J. Ziegel (2023): Evaluating forecasts for high-impact events
+    using transformed kernel scores. SIAM/ASA J. Uncertain. Quantif. 11, 906-940.
+    """
+    if not lower < upper:
+        raise InputError(f"lower, upper: {lower} and {upper}; expected lower below upper")
+    weights, ensemble, truth = prepare(weights, ensemble=ensemble, truth=truth)
+    ensemble, truth = np.clip(ensemble, lower, upper), np.clip(truth, lower, upper)
+    return weighted_mean(crps_cells(ensemble, truth, fair=fair), weights)
+
+
 def mean_variance_cells(ensemble: Array) -> Array:
     """Expected squared error of the ensemble mean in every cell, if the ensemble is reliable.
 
@@ -235,6 +284,27 @@ def brier(
     return weighted_mean(brier_cells(ensemble, truth, threshold=threshold, fair=fair), weights)
 
 
+def ranks(
+    ensemble: Array, truth: Array, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Rank of the truth among the members, ties broken at random.
+
+    Parameters
+    ----------
+    ensemble : (member, ...) forecast members.
+    truth : (...) truth.
+    rng : generator of the random ranks of ties.
+
+    Returns
+    -------
+    rank : (...) int, number of members below the truth, 0 to M.
+    tied : (...) bool, where truth and all members agree exactly and the rank says nothing.
+    """
+    ties = (ensemble == truth).sum(axis=0)
+    rank = (ensemble < truth).sum(axis=0) + rng.integers(0, ties + 1)
+    return rank, ties == ensemble.shape[0]
+
+
 def rank_histogram(
     ensemble: ArrayLike,
     truth: ArrayLike,
@@ -281,11 +351,9 @@ def rank_histogram(
         members = members + np.broadcast_to(error, truth.shape)[used] * rng.standard_normal(
             members.shape
         )
-    ties = (members == values).sum(axis=0)
-    informative = ties < members.shape[0]
-    rank = (members < values).sum(axis=0) + rng.integers(0, ties + 1)
-    counts = np.bincount(rank[informative], minlength=members.shape[0] + 1)
-    return RankHistogram(counts, float(ratio(np.count_nonzero(~informative), informative.size)))
+    rank, tied = ranks(members, values, rng)
+    counts = np.bincount(rank[~tied], minlength=members.shape[0] + 1)
+    return RankHistogram(counts, float(ratio(np.count_nonzero(tied), tied.size)))
 
 
 def interval_coverage(

@@ -18,7 +18,6 @@ which `mean_interval` and `ratio_interval` are meant.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,106 +25,9 @@ from numpy.typing import ArrayLike, NDArray
 from floecast.core.errors import InputError
 from floecast.core.variables import ICE_EDGE
 from floecast.verification.bootstrap import BlockDraws, block_interval, draw_blocks
-from floecast.verification.deterministic import correlation_of_means
-from floecast.verification.ice_edge import edge_cells, edge_length_cells, median_edge
-from floecast.verification.probabilistic import brier_cells, crps_cells, mean_variance_cells
+from floecast.verification.score_maps import ScoreMap, score_maps
 from floecast.verification.scorecard import Row, Scorecard
-from floecast.verification.weighting import Array, prepare, ratio
-
-_THOUSAND_KM2 = 1e9
-_KM = 1e3
-
-
-class _ScoreMap(NamedTuple):
-    """A score made of sums over cells: contributions (y, x) and what becomes of the sums."""
-
-    name: str
-    parts: tuple[Array, ...]
-    statistic: Callable[[Array], Array]
-
-
-def _mean(sums: Array) -> Array:
-    return ratio(sums[0], sums[1])
-
-
-def _root_mean(sums: Array) -> Array:
-    return np.sqrt(ratio(sums[0], sums[1]))
-
-
-def _area(sums: Array) -> Array:
-    return sums[0] / _THOUSAND_KM2
-
-
-def _correlation(sums: Array) -> Array:
-    return correlation_of_means(*(ratio(part, sums[5]) for part in sums[:5]))
-
-
-def _error_maps(variable: str, forecast: Array, truth: Array, weights: Array) -> list[_ScoreMap]:
-    error = forecast - truth
-    maps = [
-        _ScoreMap("rmse", (weights * error**2, weights), _root_mean),
-        _ScoreMap("bias", (weights * error, weights), _mean),
-    ]
-    if variable != "concentration":
-        return maps
-    products = (forecast, truth, forecast**2, truth**2, forecast * truth)
-    return [
-        *maps,
-        _ScoreMap("mae", (weights * np.abs(error), weights), _mean),
-        _ScoreMap(
-            "correlation", (*(weights * product for product in products), weights), _correlation
-        ),
-    ]
-
-
-def _edge_maps(
-    forecast_ice: NDArray[np.bool_], true_ice: NDArray[np.bool_], weights: Array
-) -> list[_ScoreMap]:
-    over, under = weights * (forecast_ice & ~true_ice), weights * (true_ice & ~forecast_ice)
-    edges = [edge_cells(ice, weights=weights, threshold=0.5) for ice in (forecast_ice, true_ice)]
-    length = edge_length_cells(edges[0], weights) + edge_length_cells(edges[1], weights)
-    return [
-        _ScoreMap("iiee", (over + under,), _area),
-        _ScoreMap("overestimate", (over,), _area),
-        _ScoreMap("underestimate", (under,), _area),
-        _ScoreMap(
-            "absolute_extent_error", (over, under), lambda s: np.abs(s[0] - s[1]) / _THOUSAND_KM2
-        ),
-        _ScoreMap(
-            "misplacement", (over, under), lambda s: 2 * np.minimum(s[0], s[1]) / _THOUSAND_KM2
-        ),
-        _ScoreMap("displacement", (over + under, length), lambda s: 2 * ratio(s[0], s[1]) / _KM),
-    ]
-
-
-def _ensemble_maps(
-    variable: str, ensemble: Array, truth: Array, weights: Array, threshold: float
-) -> list[_ScoreMap]:
-    misfit = (ensemble.mean(axis=0) - truth) ** 2
-    maps = [
-        _ScoreMap("crps", (weights * crps_cells(ensemble, truth, fair=True), weights), _mean),
-        _ScoreMap(
-            "spread_skill", (weights * mean_variance_cells(ensemble), weights * misfit), _root_mean
-        ),
-    ]
-    if variable == "concentration":
-        cells = brier_cells(ensemble, truth, threshold=threshold, fair=True)
-        maps.append(_ScoreMap("sps", (weights * cells,), _area))
-    return maps
-
-
-def _score_maps(
-    variable: str, members: Array, truth: Array, weights: Array, threshold: float
-) -> list[_ScoreMap]:
-    """All scores of one system at one lead; `members` is (member, y, x), one if deterministic."""
-    weights, members, truth = prepare(weights, forecast=members, truth=truth)
-    maps = _error_maps(variable, members.mean(axis=0), truth, weights)
-    if variable == "concentration":
-        # The median edge of a single field is its own edge.
-        maps += _edge_maps(median_edge(members, threshold=threshold), truth > threshold, weights)
-    if members.shape[0] > 1:
-        maps += _ensemble_maps(variable, members, truth, weights, threshold)
-    return maps
+from floecast.verification.weighting import Array
 
 
 def _block_labels(area: Array, mask: NDArray[np.bool_], block_size: float) -> NDArray[np.intp]:
@@ -135,8 +37,25 @@ def _block_labels(area: Array, mask: NDArray[np.bool_], block_size: float) -> ND
     return rows[:, None] * (columns[-1] + 1) + columns[None, :]
 
 
-def _forecasts(systems: Mapping, variable: str, shape: tuple[int, ...]) -> dict[str, NDArray]:
-    """The fields of a variable by system, as (lead, member, y, x)."""
+def ensembles_of(systems: Mapping, variable: str, shape: tuple[int, ...]) -> dict[str, NDArray]:
+    """The fields of a variable by system.
+
+    Parameters
+    ----------
+    systems : as in `score_systems`.
+    variable : name.
+    shape : (leads, rows, columns) of the truth.
+
+    Returns
+    -------
+    dict
+        System name to (lead, member, y, x), of one member if deterministic.
+
+    Raises
+    ------
+    InputError
+        A shape does not fit.
+    """
     fields = {}
     for name in sorted(name for name in systems if variable in systems[name]):
         field = np.asarray(systems[name][variable])
@@ -154,10 +73,26 @@ def _forecasts(systems: Mapping, variable: str, shape: tuple[int, ...]) -> dict[
     return fields
 
 
-def _valid_cells(
+def valid_cells(
     members: Mapping[str, NDArray], observed: NDArray[np.bool_], where: str
 ) -> NDArray[np.bool_]:
-    """Cells observed and finite in every member of every system."""
+    """Cells observed and finite in every member of every system.
+
+    Parameters
+    ----------
+    members : system name to (member, y, x).
+    observed : (y, x) bool
+    where : variable and lead, for the message.
+
+    Returns
+    -------
+    (y, x) bool
+
+    Raises
+    ------
+    InputError
+        A system has no finite value in the observed cells.
+    """
     valid = observed
     for name, field in members.items():
         finite = np.isfinite(field).all(axis=0)
@@ -169,7 +104,7 @@ def _valid_cells(
     return valid
 
 
-def _check(
+def check_fields(
     systems: Mapping,
     truth: Mapping,
     area: Array,
@@ -177,6 +112,13 @@ def _check(
     lead_hours: Sequence[float],
     regions: Mapping,
 ) -> tuple[int, ...]:
+    """Refuse what does not fit together; parameters and errors as in `score_systems`.
+
+    Returns
+    -------
+    tuple of int
+        (leads, rows, columns).
+    """
     shape = (len(lead_hours), *area.shape)
     if area.ndim != 2 or mask.shape != area.shape or not mask.any() or not np.all(area[mask] > 0):
         raise InputError(
@@ -205,7 +147,7 @@ def _check(
 def _rows_at_lead(
     variable: str,
     hours: float,
-    maps: Mapping[str, list[_ScoreMap]],
+    maps: Mapping[str, list[ScoreMap]],
     regions: Mapping[str, NDArray[np.bool_]],
     labels: NDArray[np.intp],
     resampling: Callable[[NDArray], BlockDraws],
@@ -264,19 +206,19 @@ def score_systems(
         A shape does not fit, no system has a variable of the truth, or one is nowhere finite.
     """
     area, mask = np.asarray(area, dtype=np.float64), np.asarray(mask, dtype=bool)
-    shape = _check(systems, truth, area, mask, lead_hours, regions)
+    shape = check_fields(systems, truth, area, mask, lead_hours, regions)
     region_masks = {name: np.broadcast_to(regions[name], shape) for name in sorted(regions)}
     labels = _block_labels(area, mask, block_size)
     resampling = partial(draw_blocks, draws=draws, rng=rng)
     rows: list[Row] = []
     for variable in sorted(truth):
-        fields, field_truth = _forecasts(systems, variable, shape), np.asarray(truth[variable])
+        fields, field_truth = ensembles_of(systems, variable, shape), np.asarray(truth[variable])
         for lead, (hours, observed) in enumerate(zip(lead_hours, field_truth, strict=True)):
             members = {name: field[lead] for name, field in fields.items()}
-            valid = _valid_cells(members, mask & np.isfinite(observed), f"{variable} at {hours} h")
+            valid = valid_cells(members, mask & np.isfinite(observed), f"{variable} at {hours} h")
             weights = np.where(valid, area, 0.0)
             maps = {
-                name: _score_maps(variable, field, observed, weights, threshold)
+                name: score_maps(variable, field, observed, weights, threshold)
                 for name, field in members.items()
             }
             cuts = {name: valid & field[lead] for name, field in region_masks.items()}

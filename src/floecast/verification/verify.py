@@ -3,9 +3,9 @@
 import numpy as np
 
 from floecast.core.errors import InputError
-from floecast.core.variables import ICE_EDGE
+from floecast.core.variables import ICE_EDGE, VARIABLES
 from floecast.verification.baselines import climatology as climatology_forecast
-from floecast.verification.baselines import persistence
+from floecast.verification.baselines import damped_anomaly_persistence, persistence
 from floecast.verification.scorecard import Scorecard
 from floecast.verification.systems import score_systems
 
@@ -18,7 +18,7 @@ EDGE_SCORES = {
     "displacement",
     "sps",
 }
-BASELINES = ("persistence", "climatology")
+BASELINES = ("persistence", "climatology", "damped anomaly persistence")
 
 
 def verify(
@@ -28,6 +28,8 @@ def verify(
     baselines=("persistence",),
     initial=None,
     climatology=None,
+    past=None,
+    systems=None,
     regions=None,
     seed=0,
 ):
@@ -41,12 +43,18 @@ def verify(
         Variable to ``(lead, y, x)`` at the leads of the forecast, NaN where not observed; or a
         state with such leaves, of which concentration and ice volume are scored.
     baselines : sequence of str
-        Of ``persistence`` and ``climatology``.
+        Of ``persistence``, ``climatology`` and ``damped anomaly persistence``.
     initial : dict, optional
         Variable to the ``(y, x)`` field that persists; the mean of the forecast at lead 0 if left
         out.
     climatology : dict, optional
-        Variable to the normal field ``(y, x)``; needed for that baseline.
+        Variable to the normal field ``(y, x)`` or ``(lead, y, x)``, for that baseline.
+    past : dict, optional
+        Variable to `PastYears`, from which climatology and damping are taken without the year of
+        the forecast.
+    systems : dict, optional
+        Name of another system, such as ``free run`` or ``free drift``, to its fields by variable,
+        ``(lead, y, x)`` or ``(lead, member, y, x)``.
     regions : dict, optional
         Name to bool ``(y, x)`` or ``(lead, y, x)``. If left out: ``arctic`` (the whole ocean) and
         ``ice`` (where the truth has at least 15 % at that lead).
@@ -69,18 +77,44 @@ def verify(
         for name in truth
     }
     count = len(forecast.time)
-    systems = {"forecast": members}
+    systems = {"forecast": members, **(systems or {})}
+    kept = initial or {v: field[0].mean(axis=0) for v, field in members.items()}
+    times = [int(time) for time in forecast.time]
     for name in baselines:
         if name == "persistence":
-            kept = initial or {v: field[0].mean(axis=0) for v, field in members.items()}
             systems[name] = {v: persistence(field, count) for v, field in kept.items()}
         elif name == "climatology" and climatology is not None:
             systems[name] = {v: climatology_forecast(f, count) for v, f in climatology.items()}
-        elif name == "climatology":
-            raise InputError("the baseline climatology needs its fields: climatology={name: field}")
-        else:
+        elif name not in BASELINES:
             raise InputError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
+        elif past is None:
+            fields = "climatology={name: field} or " * (name == "climatology")
+            raise InputError(
+                f"the baseline {name} needs its fields: {fields}past={{name: PastYears}}"
+            )
+        else:
+            both = {
+                v: _of_past(v, past[v], kept[v], times, forecast.grid) for v in past if v in kept
+            }
+            place = BASELINES.index(name) - 1
+            systems[name] = {v: fields[place] for v, fields in both.items()}
     return score(systems, truth, forecast.grid, forecast.lead_hours, regions=regions, seed=seed)
+
+
+def _of_past(name, past, initial, times, grid):
+    """Climatology and damped anomaly persistence of one variable, ``(lead, y, x)`` each."""
+    normals = np.stack([past.normal(time) for time in times])
+    leads = np.array(times) - times[0]
+    damping = past.damping(times[0], leads, weights=grid.area * grid.mask_t)
+    damped = damped_anomaly_persistence(
+        initial,
+        normal_start=past.normal(times[0]),
+        normal_leads=normals,
+        correlation=damping,
+        lower=VARIABLES[name].lower,
+        upper=VARIABLES[name].upper,
+    )
+    return normals, damped
 
 
 def score(systems, truth, grid, lead_hours, *, regions=None, seed=0):

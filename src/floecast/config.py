@@ -16,9 +16,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from yaml.constructor import ConstructorError
 
 from floecast.core.errors import InputError
+from floecast.yaml_text import parse_yaml
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -327,7 +327,7 @@ def read_tree(path):
     if not path.is_file():
         raise InputError(f"no configuration at {path}")
     try:
-        tree = _parse(path.read_text(encoding="utf-8"))
+        tree = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -356,7 +356,7 @@ def _set(tree, override):
     if not separator or not path:
         raise InputError(f"--set takes a.b=value, not {override!r}")
     try:
-        value = _parse(text)
+        value = parse_yaml(text)
     except yaml.YAMLError as error:
         reason = getattr(error, "problem", None) or "cannot be read"
         raise InputError(f"--set {override}: the value is not YAML: {reason}") from None
@@ -379,30 +379,3 @@ def _place(tree, part, override):
             f"--set {override}: {part} is no item of a list of {len(tree)}, counted from 0"
         )
     return int(part)
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key that stands twice, and names the line of a wrong value."""
-
-    def construct_object(self, node, deep=False):
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, KeyError, AttributeError):  # such as of 2015-02-30
-            fault = f"{node.value!r} is no {node.tag.rpartition(':')[2]}"
-            raise ConstructorError(None, None, fault, node.start_mark) from None
-
-    def construct_mapping(self, node, deep=False):
-        written = set()
-        for key, _ in node.value:
-            if (key.tag, str(key.value)) in written:
-                raise ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
-            written.add((key.tag, str(key.value)))
-        return super().construct_mapping(node, deep)
-
-
-def _parse(text):
-    loader = _Loader(text)
-    try:
-        return loader.get_single_data()
-    finally:
-        loader.dispose()

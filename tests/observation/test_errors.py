@@ -7,10 +7,13 @@ from floecast.core.errors import InputError
 from floecast.observation import altimetry
 from floecast.observation.altimetry import thickness_of
 from floecast.observation.errors import (
+    concentration_error,
+    error_at_estimate,
     overlap_inflation,
     representativeness_error,
     thickness_error,
 )
+from floecast.observation.observations import observations
 
 
 @pytest.mark.parametrize("laser", [False, True])
@@ -83,3 +86,24 @@ def test_overlapping_files_weigh_as_much_as_their_measurements():
 def test_refuses(call):
     with pytest.raises(InputError):
         call()
+
+
+def test_error_at_estimate_does_not_prefer_what_came_out_too_full():
+    rng, size, full = np.random.default_rng(0), 100_000, 0.9
+    reported = full + concentration_error(full) * rng.normal(size=size)
+    cells = np.zeros((size, 1), int)
+    given = observations("concentration", reported, 1.0, 0.0, 0.0, 0, cells, np.ones((size, 1)))
+    given = given.replace(error_std=concentration_error(np.clip(reported, 0, 1)))
+    members = np.full((20, size), full) + 0.01 * rng.normal(size=(20, size))
+
+    def mean(one):
+        weight = 1 / np.asarray(one.error_std) ** 2
+        return np.average(reported, weights=weight)
+
+    found = error_at_estimate(given, members)
+    assert mean(given) > full + 0.02
+    assert mean(found) == pytest.approx(full, abs=0.003)
+    nobody = error_at_estimate(given, np.full((20, size), np.nan))
+    assert nobody is given
+    thickness = given.replace(kind=np.ones(size, int))
+    assert (error_at_estimate(thickness, members).error_std == thickness.error_std).all()

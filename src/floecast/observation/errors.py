@@ -7,6 +7,7 @@ import numpy as np
 from floecast.core.errors import InputError
 
 from .altimetry import DENSITY, thickness_of
+from .observations import KINDS
 
 PACK_ERROR = 0.05
 """Concentration error in closed pack and over open water [1]."""

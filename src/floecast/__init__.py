@@ -40,6 +40,7 @@ _HOME = {
     "Cyclone": "simulator.cyclone",
     "restart_state": "simulator.restart_states",
     "Emulator": "emulator.model",
+    "CoupledEmulator": "emulator.coupled",
     "SimpleFreezing": "simulator.thermodynamics",
     "ocean_heat_flux_beyond_edge": "simulator.thermodynamics",
     "typical_state": "simulator.typical_state",

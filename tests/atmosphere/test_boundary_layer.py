@@ -10,7 +10,11 @@ import pytest
 
 from floecast.atmosphere import air
 from floecast.atmosphere.boundary_layer import BoundaryLayer
-from floecast.atmosphere.column import turn_to_geostrophic
+from floecast.atmosphere.column import (
+    LEAST_HELD_DEPTH,
+    relaxation_rate,
+    turn_to_geostrophic,
+)
 from floecast.atmosphere.levels import Levels
 from floecast.atmosphere.surface_layer import SurfaceLayer
 from floecast.atmosphere.turbulence import Closure
@@ -220,11 +224,21 @@ def test_large_scale_acts_above_the_layer_only():
     free, _ = step(layer, column, above, below, coriolis, 90.0)
     held, _ = step(replace(layer, relaxation_above=5400.0), column, above, below, coriolis, 90.0)
     change = np.asarray(held.wind_u - free.wind_u)[:, 0]
-    # Three levels at least lie above one and a half of it, four within half.
-    depth = np.clip(float(free.depth[0]), 2 * LEVELS.edges[4], LEVELS.edges[-4] / 1.5)
+    # Three levels at least lie above one and a half of it.
+    depth = np.clip(float(free.depth[0]), LEAST_HELD_DEPTH, LEVELS.edges[-4] / 1.5)
     height = LEVELS.centres
     assert (change[height < 0.5 * depth] == 0).all() and (height < 0.5 * depth).any()
     np.testing.assert_allclose(change[height > 1.5 * depth], 1 / (1 + 90 / 5400) - 1, rtol=1e-9)
+
+
+def test_levels_do_not_let_the_large_scale_into_a_shallow_layer():
+    """However fine the levels are, air below half of the least depth is free."""
+    for levels in (Levels.stretched(20), Levels.stretched(60, 2000.0, 2.0)):
+        rate = relaxation_rate(levels, jnp.array([30.0, 160.0]), np.inf, 5400.0)
+        height = np.asarray(levels.centres)
+        np.testing.assert_array_equal(rate[:, 0], rate[:, 1])
+        assert (rate[height < 80.0, 0] == 0.0).all() and (height < 80.0).sum() > 3
+        assert (rate[height > 81.0, 0] > 0.0).all()
 
 
 def test_random_states(key, dtype=jnp.float32):

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from floecast.core.constants import THICK, THIN
 from floecast.core.grid import Grid
 from floecast.core.precision import cast
 from floecast.core.state import IceState
-from floecast.simulator.constants import THICK, THIN
 from floecast.simulator.winton import Winton
 from floecast.simulator.zero_layer import ZeroLayer
 

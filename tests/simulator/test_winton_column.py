@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from floecast.atmosphere.surface_balance import SurfaceFlux
 from floecast.simulator.mixed_layer import freezing_temperature
 from floecast.simulator.phase_change import Column
-from floecast.simulator.surface_balance import SurfaceFlux
 from floecast.simulator.winton_column import (
     lower_enthalpy,
     lower_temperature,

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from floecast.atmosphere.surface_balance import SurfaceFlux
 from floecast.simulator.phase_change import ICE_HEAT, Column
-from floecast.simulator.surface_balance import SurfaceFlux
 from floecast.simulator.zero_layer import ZeroLayer
 
 FREEZING = -1.75

@@ -22,6 +22,8 @@ from matplotlib import pyplot as plt
 HERE = Path(__file__).parent
 SETTLED = 5
 """Days that are left out of all means but the growth."""
+LEAST_WIND = 3.0
+"""Geostrophic wind from which its drag and the turning of the stress are told [m/s]."""
 COLUMNS = {
     "drift": ("mean drift [cm/s]", 2),
     "of_wind": ("of the 10 m wind [%]", 2),
@@ -30,6 +32,8 @@ COLUMNS = {
     "angle_geostrophic": ("right of it [°]", 1),
     "difference": ("rms drift difference to the column [cm/s]", 2),
     "wind_ratio": ("10 m wind / geostrophic", 3),
+    "friction": ("u* / G", 4),
+    "turning": ("stress left of G [°]", 1),
     "growth": ("ice growth [cm]", 2),
     "surface": ("surface [°C]", 2),
     "air": ("2 m air [°C]", 2),
@@ -78,6 +82,14 @@ def summary(one, whole, where):
     covered = np.where(ocean, one["concentration"] * runs.GRID.area, 0.0).sum(axis=(1, 2))
     of_wind, angle_wind = share(wind)
     of_geostrophic, angle_geostrophic = share(geostrophic)
+    friction, turning = np.nan, np.nan
+    if "stress_u" in one:
+        stress = vector(one, "stress_")
+        density = 101325.0 / (287.05 * one["air_temperature"][where])
+        blows = np.abs(geostrophic) > LEAST_WIND
+        speed = np.sqrt(np.abs(stress) / density)
+        friction = np.median((speed / np.abs(geostrophic))[blows])
+        turning = np.median(np.degrees(np.angle(stress * geostrophic.conj()))[blows])
     return {
         "drift": 100 * mean(np.abs(drift)),
         "of_wind": of_wind,
@@ -85,6 +97,8 @@ def summary(one, whole, where):
         "of_geostrophic": of_geostrophic,
         "angle_geostrophic": angle_geostrophic,
         "difference": 100 * np.sqrt(mean(np.abs(drift - reference) ** 2)),
+        "friction": friction,
+        "turning": turning,
         "wind_ratio": mean(np.abs(wind)) / mean(np.abs(geostrophic)),
         "growth": 100 * (volume[-1] - volume[0]) / covered[0],
         "surface": mean(one["surface_temperature"][where]),
@@ -159,7 +173,9 @@ def page(table, loose, cells):
             f"cells and times for all (on average {cells:.0f} cells in the pack); growth is the "
             "change of all ice from 6 h on over the ice-covered area. Shares and angles by least "
             "squares. Sensible heat of the ice upward. Bulk: 10 m wind and 2 m air are given, not "
-            "results. One month of one synthetic weather: no interval is given.",
+            "results. u*/G and the turning are medians where the geostrophic wind of the surface is"
+            f" {LEAST_WIND:g} m/s or more. One month of one synthetic weather: no interval is "
+            "given.",
             "",
             "## Pack ice, concentration above 0.8 under the column",
             "",
@@ -178,7 +194,8 @@ def rows(table):
     head = " | ".join(title for title, _ in COLUMNS.values())
     lines = [f"| | {head} |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name, numbers in table.items():
-        row = " | ".join(f"{numbers[key]:.{digits}f}" for key, (_, digits) in COLUMNS.items())
+        told = ((numbers[key], digits) for key, (_, digits) in COLUMNS.items())
+        row = " | ".join("" if np.isnan(n) else f"{n:.{digits}f}" for n, digits in told)
         lines.append(f"| {name} | {row} |")
     return lines
 

@@ -11,6 +11,10 @@ from .tridiagonal import solve_tridiagonal
 
 IMPLICIT = 0.55
 """Weight of the new time in the turning of the wind [1]."""
+LEAST_HELD_DEPTH = 160.0
+"""Depth of the layer with which the relaxation reckons where the layer is shallower [m]. The scheme
+of Lemarie et al. (2021) counts levels and takes twice the height of the fourth interface, which is
+this on its grid; counted on finer levels it would let the relaxation into shallow stable layers."""
 
 
 class ColumnState(eqx.Module):
@@ -210,10 +214,10 @@ def relaxation_rate(levels, depth, inside, above):
     Returns
     -------
     (level, ...) array
-        [1/s]; between them a cubic without corners.
+        [1/s]; between them a cubic without corners. The depth counts as `LEAST_HELD_DEPTH` at
+        least, so that air below half of that is free, whatever the levels.
     """
-    edges = levels.edges
-    depth = jnp.clip(depth, edges[4] / 0.5, edges[-4] / 1.5)[None]
+    depth = jnp.clip(depth, LEAST_HELD_DEPTH, levels.edges[-4] / 1.5)[None]
     height = along_levels(levels.centres, depth)
     part = jnp.clip(height / depth, 0.5, 1.5) - 0.5
     weight = part * part * (3.0 - 2.0 * part)

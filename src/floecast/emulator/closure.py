@@ -7,13 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from floecast.core.constants import SNOW_DENSITY
 from floecast.core.operators import east, north
 from floecast.core.state import IceState
 
 from .transport import outflow
 
-SNOW_DENSITY = 330.0
-"""[kg/m3]"""
 RIDGING_WIDTH = 0.003
 """Over which converging ice bends to full cover [1]."""
 THINNEST = 0.01

@@ -7,14 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from floecast.atmosphere.forcing import WEATHER, check_forcing
+from floecast.atmosphere.forcing import WEATHER
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.precision import cast
-from floecast.core.state import IceState, check_state
+from floecast.core.state import IceState
 
 from .closure import COUNT, Budget, Outputs, close
 from .features import OCEAN, Scaling, feature_names, features
+from .guard import check_input
 from .network import WIDTHS, Masks, UNet
 from .ocean import OceanClimatology
 from .storage import load_emulator, save_emulator
@@ -144,19 +145,14 @@ class Emulator(eqx.Module):
         return WEATHER if self.ocean is not None else WEATHER + OCEAN
 
     def check(self, state, forcing, start, end):
-        """Refuse what cannot be stepped, with an InputError, before the first step.
+        """Refuse what cannot be stepped, with an InputError; see `guard.check_input`."""
+        check_input(self, state, forcing, start, end)
 
-        A forcing without a time axis, such as `SyntheticWeather`, is looked at over the first
-        step. Traced values are not looked at.
-        """
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((state, start))):
-            return
-        check_state(state, self.grid)
-        given = forcing
-        if getattr(forcing, "time", None) is None:
-            given, end = forcing.between(start, start + self.dt), start + self.dt
-        if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):
-            check_forcing(given, self.grid, int(start), int(end), self.needs)
+    def with_ocean(self, forcing):
+        """Forcing of a step with what it lacks of currents and ocean temperature."""
+        if self.ocean is None:
+            return forcing
+        return forcing.with_absent(self.ocean.between(*forcing.time))
 
     def draw(self, key):
         """Noise of a step: standard normal fields, one for each level of the network.
@@ -205,9 +201,7 @@ class Emulator(eqx.Module):
         """
         dtype = state.concentration.dtype
         model, forcing, noise = cast((self, forcing, noise), dtype)
-        if model.ocean is not None:
-            ocean = model.ocean.between(*forcing.time)
-            forcing = forcing.with_absent({name: ocean[name].astype(dtype) for name in ocean})
+        forcing = cast(model.with_ocean(forcing), dtype)
         shown = features(state, forcing, model.grid)
         shown = model.scaling.apply(shown, model.masks.sea[0])
         if noise is not None:

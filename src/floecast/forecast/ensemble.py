@@ -128,7 +128,8 @@ def _check_needs(model, forcing, start):
     """Refuse forcing without a field that the model says it reads."""
     needs = getattr(model, "needs", ())
     if needs:
-        there = forcing.between(start, start + model.dt).fields()
+        first = forcing.between(start, start + model.dt)
+        there = first.fields() if first.aloft is None else first.fields() | {"aloft": first.aloft}
         absent = [name for name in needs if name not in there]
         if absent:
             raise InputError(

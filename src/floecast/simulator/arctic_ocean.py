@@ -10,11 +10,10 @@ from jaxtyping import Array, Float
 
 from floecast.atmosphere.arctic_climate import winter
 from floecast.core.calendar import year_fraction
+from floecast.core.constants import FREEZING_POINT, GRAVITY
 from floecast.core.grid import EARTH_ROTATION
 from floecast.core.operators import u_to_t, v_to_t
 from floecast.core.projection import EPSG_3413
-
-from .constants import FREEZING_POINT, GRAVITY
 
 CORIOLIS = 2 * EARTH_ROTATION * np.sin(np.radians(78.0))
 """Coriolis parameter of the sea level [1/s]; within 3 % of the local one north of 71 degrees."""

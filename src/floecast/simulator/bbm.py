@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from floecast.core.constants import FREEZING_POINT, GRAVITY
 from floecast.core.errors import InputError
 from floecast.core.parameter import parameter
 
 from .advection import Mesh, limit_speed
 from .bbm_fields import BrittleMemory, Force, around, corner_mesh, from_vectors, to_vectors
 from .bbm_kernel import Ground, advance
-from .constants import FREEZING_POINT, GRAVITY
 from .egrid import EGrid
 from .interfaces import AbstractRheology
 from .momentum import (

@@ -4,13 +4,9 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
-from floecast.atmosphere.forcing import Aloft
+from floecast.atmosphere.coupling import SUPPLIED, first_aloft, middle_aloft
 from floecast.atmosphere.surface import Surface
-from floecast.core.errors import InputError
 from floecast.core.operators import u_to_t, v_to_t
-
-SUPPLIED = ("wind_u", "wind_v", "air_temperature", "humidity")
-"""Forcing fields that the boundary layer supplies."""
 
 
 def surface_below(simulator, state, weather, grid):
@@ -66,15 +62,10 @@ def start_column(simulator, state, forcing):
     InputError
         If the forcing says nothing of the air aloft.
     """
-    if forcing is None or forcing.aloft is None:
-        raise InputError(
-            "the boundary layer needs the air aloft to start from: give forcing with `aloft`, such "
-            "as SyntheticWeather.draw(key, grid).with_aloft(...)"
-        )
     grid = simulator.grid
+    aloft = first_aloft(forcing, grid)
     weather = {name: field[0] for name, field in forcing.fields().items()}
     surface = surface_below(simulator, state, weather, grid)
-    aloft = at_sea(_reduced(forcing.aloft, lambda field: field[0]), grid)
     dtype = state.concentration.dtype
     return simulator.boundary_layer.start(aloft, surface, jnp.asarray(grid.coriolis, dtype))
 
@@ -99,26 +90,10 @@ def advance_column(simulator, state, forcing):
     """
     grid = simulator.grid
     surface = surface_below(simulator, state, forcing.middle(), grid)
-    aloft = at_sea(_reduced(forcing.aloft, lambda field: field.mean(axis=0)), grid)
+    aloft = middle_aloft(forcing, grid)
     column, contact = simulator.boundary_layer.advance(
         state.boundary_layer, aloft, surface, jnp.asarray(grid.coriolis), simulator.inner_dt
     )
     fields = {name: jnp.stack([getattr(contact, name)] * 2) for name in SUPPLIED}
     forcing = replace(forcing, **fields, aloft=None, contact=contact)
     return replace(state, boundary_layer=column), forcing
-
-
-def _reduced(aloft, function):
-    """The large scale without its time axis."""
-    return Aloft(aloft.height, **{n: function(field) for n, field in aloft.profiles().items()})
-
-
-def at_sea(aloft, grid):
-    """The large scale with harmless values on land, where a file may have none."""
-    ocean = jnp.asarray(grid.mask_t)
-    rest = {"potential_temperature": 260.0, "humidity": 1e-3}
-    fields = {
-        name: jnp.where(ocean, field, rest.get(name, 0.0))
-        for name, field in aloft.profiles().items()
-    }
-    return Aloft(aloft.height, **fields)

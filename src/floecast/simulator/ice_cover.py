@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from floecast.core.constants import LATENT_HEAT, LEAST_VOLUME, MELTING_POINT, THICK, THIN
 from floecast.core.operators import u_to_t, v_to_t
 
-from .constants import LATENT_HEAT, LEAST_VOLUME, MELTING_POINT, THICK, THIN
 from .phase_change import SNOW_HEAT, Column
 from .thermodynamics import climatological_snowfall
 

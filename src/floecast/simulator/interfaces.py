@@ -6,7 +6,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from .constants import FREEZING_POINT, MELTING_POINT
+from floecast.core.constants import FREEZING_POINT, MELTING_POINT
 
 
 class AbstractRheology(eqx.Module):

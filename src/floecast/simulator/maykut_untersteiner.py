@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .constants import ICE_MELTING, MELTING_POINT, SNOW_DENSITY, STEFAN_BOLTZMANN
+from floecast.atmosphere.surface_balance import SurfaceFlux
+from floecast.core.constants import ICE_MELTING, MELTING_POINT, SNOW_DENSITY, STEFAN_BOLTZMANN
+
 from .phase_change import ICE_HEAT, Column
-from .surface_balance import SurfaceFlux
 from .winton_column import (
     lower_enthalpy,
     lower_temperature,

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from floecast.core.constants import GRAVITY, ICE_DENSITY, SNOW_DENSITY
 from floecast.core.parameter import parameter
 from floecast.core.precision import cast
 
 from .advection import MAX_SPEED
-from .constants import GRAVITY, ICE_DENSITY, SNOW_DENSITY
 from .interfaces import AbstractRheology
 from .strain import (
     Metric,

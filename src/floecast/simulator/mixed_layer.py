@@ -4,9 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from floecast.core.constants import MELTING_POINT, WATER_DENSITY, WATER_HEAT_CAPACITY
 from floecast.core.parameter import parameter
-
-from .constants import MELTING_POINT, WATER_DENSITY, WATER_HEAT_CAPACITY
 
 _DAY = 86400.0
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from floecast.atmosphere.boundary_layer import BoundaryLayer
+from floecast.atmosphere.coupling import SUPPLIED
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.operators import east, north
@@ -16,7 +17,7 @@ from floecast.core.parameter import parameter
 from floecast.core.precision import cast
 
 from .advection import AbstractScheme, Mesh, Upwind, count_substeps, limit_speed
-from .coupling import SUPPLIED, advance_column, start_column
+from .coupling import advance_column, start_column
 from .drifters import drift
 from .free_drift import FreeDrift
 from .guard import check_input

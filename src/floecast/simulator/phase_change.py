@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .constants import ICE_DENSITY, LATENT_HEAT, SNOW_DENSITY, WATER_DENSITY
+from floecast.core.constants import ICE_DENSITY, LATENT_HEAT, SNOW_DENSITY, WATER_DENSITY
 
 ICE_HEAT = ICE_DENSITY * LATENT_HEAT
 """To melt fresh ice at 0 C [J/m3]."""

@@ -10,11 +10,18 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from floecast.core.calendar import year_fraction
+from floecast.core.constants import (
+    ICE_DENSITY,
+    LATENT_HEAT,
+    MELTING_POINT,
+    SNOW_DENSITY,
+    THICK,
+    THIN,
+)
 from floecast.core.errors import InputError
 from floecast.core.parameter import parameter
 from floecast.core.variables import ICE_EDGE
 
-from .constants import ICE_DENSITY, LATENT_HEAT, MELTING_POINT, SNOW_DENSITY, THICK, THIN
 from .interfaces import AbstractThermodynamics
 
 SNOWFALL = np.array([2.75, 2.75, 2.75, 2.75, 16.5, 0.0, 0.0, 15.0, 42.0, 42.0, 2.75, 2.75])

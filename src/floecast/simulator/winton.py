@@ -7,9 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from floecast.atmosphere.surface_balance import SurfaceBalance
+from floecast.core.constants import MELTING_POINT
 from floecast.core.parameter import parameter
 
-from .constants import MELTING_POINT
 from .ice_cover import (
     NEEDS,
     Cover,
@@ -21,7 +22,6 @@ from .ice_cover import (
 )
 from .interfaces import AbstractThermodynamics
 from .mixed_layer import MixedLayer
-from .surface_balance import SurfaceBalance
 from .winton_column import (
     lower_enthalpy,
     lower_temperature,

@@ -5,7 +5,8 @@ Temperatures are in C, heat fluxes in W/m2; arrays of any one shape.
 
 import jax.numpy as jnp
 
-from .constants import ICE_DENSITY, ICE_HEAT_CAPACITY, ICE_MELTING, LATENT_HEAT
+from floecast.core.constants import ICE_DENSITY, ICE_HEAT_CAPACITY, ICE_MELTING, LATENT_HEAT
+
 from .phase_change import ICE_HEAT, SNOW_HEAT, Column, ColumnChange, flood, melt, sublimate
 
 _SENSIBLE = ICE_DENSITY * ICE_HEAT_CAPACITY

@@ -6,9 +6,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from floecast.atmosphere.surface_balance import SurfaceBalance
+from floecast.core.constants import ICE_MELTING, LATENT_HEAT, MELTING_POINT
 from floecast.core.parameter import parameter
 
-from .constants import ICE_MELTING, LATENT_HEAT, MELTING_POINT
 from .ice_cover import (
     NEEDS,
     Cover,
@@ -21,7 +22,6 @@ from .ice_cover import (
 from .interfaces import AbstractThermodynamics
 from .mixed_layer import MixedLayer
 from .phase_change import ICE_HEAT, SNOW_HEAT, Column, ColumnChange, flood, melt, sublimate
-from .surface_balance import SurfaceBalance
 
 _LEAST_THICKNESS = 1e-3
 """Thinner ice conducts as if it were that thick [m]."""

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from floecast.simulator.surface_balance import SUBLIMATION_HEAT, SurfaceBalance
+from floecast.atmosphere.surface_balance import SUBLIMATION_HEAT, SurfaceBalance
 
 SURFACE = SurfaceBalance()
 

@@ -6,15 +6,14 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from floecast.core.parameter import parameter
-
-from .constants import (
+from floecast.core.constants import (
     ICE_MELTING,
     LATENT_HEAT,
     MELTING_POINT,
     STEFAN_BOLTZMANN,
     VAPORISATION_HEAT,
 )
+from floecast.core.parameter import parameter
 
 PRESSURE = 101325.0
 """Of the air at the surface [Pa]."""

@@ -79,7 +79,7 @@ _HOME = {
     "prediction_ellipse": "forecast.ellipses",
     "ice_edge": "forecast.ice_edge",
     "ensemble_forecast": "experiment.ensemble_forecast",
-    "forecast_config": "forecast_config",
+    "forecast_config": "forecast_schema",
     "verify": "verification.verify",
     "Scorecard": "verification.scorecard",
     "read_observations": "io.readers",
@@ -89,9 +89,9 @@ _HOME = {
     "Config": "config",
     "run": "experiment",
     "simulate": "experiment.simulate",
-    "simulation_config": "simulation_config",
+    "simulation_config": "simulation_schema",
     "train": "experiment.train",
-    "train_config": "train_config",
+    "train_config": "train_schema",
 }
 
 __all__ = ["__version__", "forecast", "testbeds", *_HOME]

@@ -100,7 +100,7 @@ def assimilate(
     as_json: Json = False,
 ):
     """Run up to the analysis; with --preset, or CONFIG of cycles, go from cycle to cycle."""
-    from floecast.assimilation_config import assimilation_config, is_of_cycles
+    from floecast.assimilation_schema import assimilation_config, is_of_cycles
 
     file = path or config
     if path is not None and config is not None:
@@ -138,7 +138,7 @@ def forecast(
     as_json: Json = False,
 ):
     """Run up to the forecast; with --analysis, or CONFIG that names one, forecast from that."""
-    from floecast.forecast_config import forecast_config, is_of_analysis
+    from floecast.forecast_schema import forecast_config, is_of_analysis
 
     file = path or config
     if path is not None and config is not None:
@@ -225,7 +225,7 @@ def simulate(
     """Simulate years of ice, six-hourly with their weather. Goes on where it was."""
     if path is not None and config is not None:
         raise InputError("give the configuration once, as CONFIG or as --config FILE")
-    from floecast.simulation_config import simulation_config
+    from floecast.simulation_schema import simulation_config
 
     given = {"preset": preset, "years": years, "seed": seed, "split": split}
     options = [f"{name}={value}" for name, value in given.items() if value is not None]
@@ -252,7 +252,7 @@ def dataset(
     """Make a data set to train on, simulated or from files. Goes on where it was."""
     if path is not None and config is not None:
         raise InputError("give the configuration once, as CONFIG or as --config FILE")
-    from floecast.dataset_config import dataset_config
+    from floecast.dataset_schema import dataset_config
 
     options = [] if preset is None else [f"preset={preset}"]
     resolved = dataset_config(path or config, [*options, *(override or ())])
@@ -280,7 +280,7 @@ def train(
     """Train an emulator. Goes on where it was."""
     if path is not None and config is not None:
         raise InputError("give the configuration once, as CONFIG or as --config FILE")
-    from floecast.train_config import train_config
+    from floecast.train_schema import train_config
 
     given = {"preset": preset, "dataset": dataset}
     options = [f"{name}={value}" for name, value in given.items() if value is not None]

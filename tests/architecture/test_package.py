@@ -29,6 +29,12 @@ def test_no_name_twice():
     assert len(set(floecast.__all__)) == len(floecast.__all__)
 
 
+def test_no_name_is_that_of_a_module():
+    """Importing the module would put it in the place of the name; `forecast` can be called."""
+    below = {path.stem for path in Path(floecast.__file__).parent.iterdir()}
+    assert set(floecast.__all__) & below == {"forecast", "testbeds"}
+
+
 def test_unknown_name():
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         floecast.nonsense  # noqa: B018

@@ -11,7 +11,7 @@ from floecast.assimilation.asynchronous import Asynchronous
 from floecast.assimilation.bounds import IceControl
 from floecast.assimilation.cycle import Recentred
 from floecast.assimilation.variational import En4DVar, EnVar4D, Var3D, Var4D
-from floecast.assimilation_config import assimilation_config, is_of_cycles
+from floecast.assimilation_schema import assimilation_config, is_of_cycles
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.state import IceState

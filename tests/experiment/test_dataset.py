@@ -12,7 +12,7 @@ from floecast.core.calendar import HOUR, to_seconds
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.variables import STATE
-from floecast.dataset_config import dataset_config
+from floecast.dataset_schema import dataset_config
 from floecast.experiment import dataset_statistics
 from floecast.experiment.dataset import dataset
 from floecast.io.cf import to_dataset, write_zarr

@@ -12,7 +12,7 @@ from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.projection import EPSG_3413, rotate_to_east_north
 from floecast.core.variables import STATE
-from floecast.dataset_config import dataset_config
+from floecast.dataset_schema import dataset_config
 from floecast.experiment.dataset import dataset
 from floecast.experiment.dataset_files import FileSplit, FileSplits
 from floecast.io.training_archive import read_ocean_climatology, read_training_archive

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import floecast as fc
-from floecast.assimilation_config import assimilation_config
+from floecast.assimilation_schema import assimilation_config
 from floecast.config import make_config
 from floecast.core.calendar import DAY, HOUR, to_datetime64, to_seconds
 from floecast.core.ensemble import stack
@@ -22,7 +22,7 @@ from floecast.experiment.ensemble_forecast import ensemble_forecast
 from floecast.experiment.files import write_states
 from floecast.experiment.forecast_start import read_start
 from floecast.experiment.twin import Twin
-from floecast.forecast_config import forecast_config, is_of_analysis
+from floecast.forecast_schema import forecast_config, is_of_analysis
 from floecast.io.cf import read_dataset
 from floecast.io.checkpoint import save_checkpoint
 from floecast.io.run_folder import RunFolder

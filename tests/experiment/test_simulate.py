@@ -11,7 +11,7 @@ from floecast.atmosphere.forcing import WEATHER
 from floecast.core.errors import InputError
 from floecast.experiment.simulate import simulate
 from floecast.io.store import read_dataset
-from floecast.simulation_config import simulation_config
+from floecast.simulation_schema import simulation_config
 
 OPTIMISED = True
 

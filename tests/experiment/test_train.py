@@ -17,7 +17,7 @@ from floecast.experiment.train import train
 from floecast.io.cf import to_dataset, write_netcdf
 from floecast.io.store import write_zarr
 from floecast.io.training_archive import OCEAN_CLIMATOLOGY
-from floecast.train_config import train_config
+from floecast.train_schema import train_config
 
 STAGES = (
     "stages=[{name: one, updates: 4, learning_rate: 1e-3, members: 1, batch: 2},"

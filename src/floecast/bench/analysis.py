@@ -18,7 +18,7 @@ from floecast.assimilation.cost import Cost, Propagated
 from floecast.assimilation.cycle import padded
 from floecast.assimilation.members import Background
 from floecast.assimilation.window import Window
-from floecast.assimilation_config import assimilation_config
+from floecast.assimilation_schema import assimilation_config
 from floecast.core.calendar import HOUR
 from floecast.core.keys import named_key
 from floecast.core.shapes import roomy

@@ -23,7 +23,7 @@ from floecast.core.state import IceState
 from floecast.core.variables import STATE
 from floecast.experiment.simulate import STEP, simulator_of
 from floecast.io.checkpoint import load_checkpoint, save_checkpoint
-from floecast.simulation_config import simulation_config
+from floecast.simulation_schema import simulation_config
 from floecast.simulator.arctic_ocean import ArcticOcean
 from floecast.simulator.guard import check_finite
 from floecast.simulator.restart_states import restart_states

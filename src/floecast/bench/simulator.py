@@ -13,7 +13,7 @@ from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.core.precision import cast
 from floecast.experiment.simulate import STEP, simulator_of
-from floecast.simulation_config import simulation_config
+from floecast.simulation_schema import simulation_config
 from floecast.simulator.bbm import BBM
 from floecast.simulator.bbm_kernel import Fields, Ground, Push
 from floecast.simulator.cyclone import BRITTLE, Cyclone, cyclone_grid, start_state

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from floecast.assimilation_config import assimilation_config
+from floecast.assimilation_schema import assimilation_config
 from floecast.core.errors import InputError
 from floecast.experiment.assimilation import assimilate, days_of
 from floecast.experiment.twin import Twin

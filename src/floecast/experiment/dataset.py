@@ -13,13 +13,13 @@ from floecast.core.calendar import DAY, iso, to_seconds
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.variables import VARIABLES
-from floecast.dataset_config import ArchiveChoice
+from floecast.dataset_schema import ArchiveChoice
 from floecast.io.cf import to_dataset, write_netcdf
 from floecast.io.run_folder import RunFolder, default_folder, input_record
 from floecast.io.store import TIMES_PER_CHUNK, ZarrWriter
 from floecast.io.training_archive import OCEAN_CLIMATOLOGY
 from floecast.progress import Silent
-from floecast.simulation_config import SPLITS, SimulationConfig
+from floecast.simulation_schema import SPLITS, SimulationConfig
 from floecast.simulator.arctic_ocean import ArcticOcean
 
 from .dataset_archives import SimulatedSplit

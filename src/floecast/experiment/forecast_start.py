@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from floecast.assimilation_config import AssimilationConfig
+from floecast.assimilation_schema import AssimilationConfig
 from floecast.atmosphere.weather import SyntheticWeather
 from floecast.config import Config, make_config
 from floecast.core.calendar import HOUR, to_seconds

@@ -15,7 +15,7 @@ from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.core.variables import STATE
-from floecast.dataset_config import dataset_config
+from floecast.dataset_schema import dataset_config
 from floecast.emulator.features import fit_scaling
 from floecast.emulator.model import Emulator
 from floecast.emulator.ocean import OceanClimatology

@@ -23,7 +23,7 @@ from floecast.core.variables import STATE
 from floecast.io.checkpoint import load_checkpoint, save_checkpoint
 from floecast.observation.observations import Observations, observations
 from floecast.observation.sampling import sample_concentration, sample_thickness
-from floecast.simulation_config import simulation_config
+from floecast.simulation_schema import simulation_config
 from floecast.simulator.guard import check_finite
 from floecast.simulator.restart_states import restart_states
 

@@ -3,7 +3,7 @@
 import pytest
 
 from floecast.core.errors import InputError
-from floecast.dataset_config import dataset_config
+from floecast.dataset_schema import dataset_config
 
 FILES = "{kind: files, ice: [a.nc], forcing: [b.nc], years: %s}"
 

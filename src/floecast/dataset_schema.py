@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from floecast.config import Section, load_config, make_config
-from floecast.simulation_config import SPLITS
+from floecast.simulation_schema import SPLITS
 
 Split = Literal["training", "validation", "test"]
 Year = Annotated[int, Field(ge=1933, le=2067)]

@@ -51,7 +51,7 @@ class CovarianceSection(Section):
     )
     static_thickness: float = Field(0.1, gt=0, description="Static error of thickness [m].")
     model_concentration: float = Field(
-        0.05, ge=0, description="Error of the model over a window, at half cover [1]."
+        0.045, ge=0, description="Error of the model over a window, at half cover [1]."
     )
     model_thickness: float = Field(0.03, ge=0, description="The same for thickness [m].")
     model_snow: float = Field(
@@ -81,7 +81,7 @@ class AssimilationConfig(Section):
     )
     relaxation: float = Field(0.4, ge=0, le=1, description="Of the spread to the prior (RTPS).")
     relaxation_concentration: float = Field(
-        0.8, ge=0, le=1, description="The same for concentration."
+        0.5, ge=0, le=1, description="The same for concentration."
     )
     outer: int = Field(2, ge=1, le=10, description="Linearisations of a variational method.")
     inner: int = Field(20, ge=1, le=200, description="Lanczos steps of each.")

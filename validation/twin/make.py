@@ -123,8 +123,8 @@ def head(given):
         "about the analysis with the anomalies of the LETKF. Errors of concentration are taken as "
         "uncorrelated with those of other variables, but in 4DEnVar. The error of an observed "
         "concentration is that of the value which is likely, given the background. Means leave "
-        "out the first fifth of the cycles; intervals (95 %) by blocks of paired cycles, which hold for "
-        "this truth alone: one weather, one season.",
+        "out the first fifth of the cycles; intervals (95 %) by blocks of paired cycles, which "
+        "hold for this truth alone: one weather, one season.",
         "",
         f"{on['cores']} cores ({on['cpu']}), jax {on['jax']}.",
         "",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from floecast.core.variables import ICE_EDGE
+from floecast.core.variables import ICE_EDGE, VARIABLES
 
 from .ice_edge import iiee, sps
 from .probabilistic import crps
@@ -29,7 +29,8 @@ def twin_scores(ensemble, truth, grid):
         where the truth has ice on both sides of a face; of `thickness` over the ice ``rmse`` and
         ``bias`` where the truth has ice, the mean volume over the mean cover, this not below
         `ICE_EDGE`. The places are the same for all methods. ``iiee`` of the median edge and
-        ``sps`` [1e6 km2].
+        ``sps`` [1e6 km2]. ``out_of_bounds``: values of members beyond those of `VARIABLES`, and
+        of ice, snow or damage where there is no cover.
     """
     members = {name: np.asarray(getattr(ensemble, name), float) for name in FIELDS}
     good = np.all([np.isfinite(field).all(axis=(1, 2)) for field in members.values()], axis=0)
@@ -43,7 +44,7 @@ def twin_scores(ensemble, truth, grid):
         "v": grid.area * (grid.mask_v & pack & np.roll(pack, -1, axis=0)),
     }
     count = int(good.sum())
-    told = {"members": count}
+    told = {"members": count, "out_of_bounds": _out_of_bounds(members)}
     for name, field in members.items():
         weight = np.asarray(weights.get(name, sea), float)
         share = weight / weight.sum()
@@ -67,3 +68,14 @@ def twin_scores(ensemble, truth, grid):
     told["iiee"] = float(iiee(median, concentration[1], weights=sea).iiee) / 1e12
     told["sps"] = float(sps(*concentration, weights=sea, fair=True)) / 1e12
     return told
+
+
+def _out_of_bounds(members):
+    """Number of values that no ice can have."""
+    wrong = 0
+    for name, field in members.items():
+        wrong += np.sum((field < VARIABLES[name].lower) | (field > VARIABLES[name].upper))
+    open_water = members["concentration"] == 0
+    for name in ("ice_volume", "snow_volume", "damage"):
+        wrong += np.sum(open_water & (members[name] != 0))
+    return int(wrong)

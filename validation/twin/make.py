@@ -47,17 +47,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--work", required=True, type=Path, help="folder for the runs")
     parser.add_argument("--preset", default="arctic100")
-    parser.add_argument("--months", type=int, nargs="+", default=[1, 5])
+    parser.add_argument(
+        "--twin",
+        nargs="+",
+        action="append",
+        help="month it begins in and its methods, or all; of months 1 and 5 if left out",
+    )
     parser.add_argument("--cycles", type=int, default=45)
     parser.add_argument("--members", type=int, default=20)
-    parser.add_argument("--methods", nargs="+", choices=bench.METHODS, default=bench.METHODS)
     given = parser.parse_args()
     parts = []
     with progress_for(sys.stderr) as progress:
-        for month in given.months:
+        for first, *methods in given.twin or [["1"], ["5"]]:
+            month, methods = int(first), methods or bench.METHODS
             work = given.work / f"{given.preset}_{month}"
             told = bench.cycled(
-                given.preset, work, given.cycles, month, given.members, progress, given.methods
+                given.preset, work, given.cycles, month, given.members, progress, methods
             )
             figure = f"{given.preset}_{month}.png"
             draw(told, HERE / figure)
@@ -107,9 +112,13 @@ def head(given):
         f"Made on {datetime.now(UTC):%Y-%m-%d} with",
         "",
         "```",
-        f"python validation/twin/make.py --work DIR --preset {given.preset} --months "
-        f"{' '.join(map(str, given.months))} --cycles {given.cycles} --members {given.members} "
-        f"--methods {' '.join(given.methods)}",
+        " ".join(
+            [
+                f"python validation/twin/make.py --work DIR --preset {given.preset} "
+                f"--cycles {given.cycles} --members {given.members}",
+                *(f"--twin {' '.join(one)}" for one in given.twin or ()),
+            ]
+        ),
         "```",
         "",
         f"Truth: the simulator (BBM, Winton, WENO5) on {given.preset} in weather of the test "

@@ -7,6 +7,8 @@ from floecast.core.variables import ICE_EDGE, VARIABLES
 from .ice_edge import iiee, sps
 from .probabilistic import crps
 
+TRACE = 1e-6
+"""Below this, in the unit of the field, what is left over open water is rounding."""
 FIELDS = ("concentration", "ice_volume", "snow_volume", "u", "v", "damage")
 
 
@@ -30,7 +32,7 @@ def twin_scores(ensemble, truth, grid):
         ``bias`` where the truth has ice, the mean volume over the mean cover, this not below
         `ICE_EDGE`. The places are the same for all methods. ``iiee`` of the median edge and
         ``sps`` [1e6 km2]. ``out_of_bounds``: values of members beyond those of `VARIABLES`, and
-        of ice, snow or damage where there is no cover.
+        of ice, snow or damage above `TRACE` where there is no cover.
     """
     members = {name: np.asarray(getattr(ensemble, name), float) for name in FIELDS}
     good = np.all([np.isfinite(field).all(axis=(1, 2)) for field in members.values()], axis=0)
@@ -77,5 +79,5 @@ def _out_of_bounds(members):
         wrong += np.sum((field < VARIABLES[name].lower) | (field > VARIABLES[name].upper))
     open_water = members["concentration"] == 0
     for name in ("ice_volume", "snow_volume", "damage"):
-        wrong += np.sum(open_water & (members[name] != 0))
+        wrong += np.sum(open_water & (members[name] > TRACE))
     return int(wrong)

@@ -57,6 +57,8 @@ def test_overrides_reach_nested_keys():
         ("verification.concentration=a.nc", "scored against its truth"),
         ("observations={concentration: false, thickness: false}", "none to assimilate"),
         ("name.deeper=1", "name is not a section"),
+        ("model.wind_facto=1", "model.wind_facto: no such key; did you mean wind_factor"),
+        ("zzz=1", "zzz: no such key$"),
     ],
 )
 def test_wrong_values_are_named(override, named):

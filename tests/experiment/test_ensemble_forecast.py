@@ -256,6 +256,7 @@ def test_no_ensemble_there(folder, analysis, words):
         ),
         ("every_hours=6", "every_hours: 6 h are no multiple of .* 12 h"),
         ("emulator=nowhere.npz", "no emulator at nowhere.npz"),
+        ("emulator=arctic50", "arctic50 holds no ocean of arctic100"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(folder, option, words):

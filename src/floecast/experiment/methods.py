@@ -38,6 +38,22 @@ def without_noise(model):
     return eqx.tree_at(lambda e: e.noise_scale, model, jnp.zeros_like(model.noise_scale))
 
 
+def emulator_on(grid, name):
+    """The emulator of a file or preset on a grid, with the ocean of that grid.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it was trained on other cells: weather does not tell of the ocean.
+    """
+    emulator = Emulator.load(name, grid)
+    if emulator.ocean is None:
+        raise InputError(
+            f"emulator {name} holds no ocean of {grid.name}; name one that was trained there"
+        )
+    return emulator
+
+
 def static_covariance(grid, length, concentration, thickness, snow=0.0):
     """Covariance of concentration, thickness and snow depth by diffusion, in control variables.
 

@@ -79,7 +79,7 @@ def box_regions(
     found = {}
     for name, box in boxes.items():
         south, north, west, east = box
-        if not -90 <= south < north <= 90 or not max(abs(west), abs(east)) <= 360:
+        if not -90 <= south < north <= 90 or not (abs(west) <= 360 and abs(east) <= 360):
             raise InputError(
                 f"region {name!r}: {tuple(box)}; expected south below north, west and east in "
                 "degrees, within -90 to 90 and -360 to 360"

@@ -67,6 +67,12 @@ def test_wrong_values_are_named(override, named):
     assert "\n" not in str(caught.value)
 
 
+def test_of_a_list_or_a_section_what_it_is_is_told():
+    with pytest.raises(InputError, match="1.erro: no such key; did you mean error") as caught:
+        load_config(EXAMPLES / "january_2015.yaml", ["observations.1.erro=1"])
+    assert "TwinObservations: " not in str(caught.value)
+
+
 def test_items_of_a_list_can_be_set():
     config = load_config(EXAMPLES / "january_2015.yaml", ["observations.1.error=0.3"])
     assert [section.error for section in config.observations] == [None, 0.3]

@@ -346,9 +346,14 @@ def make_config(tree, origin="configuration", *, schema=None, overrides=()):
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
+        found = error.errors()
+        # Of a value that may be a section or a list: not that it is no other kind than it is.
+        kinds = ("list_type", "model_type")
+        within = {item["loc"][:1] for item in found if item["type"] not in kinds}
         wrong = [
             f"{'.'.join(str(part) for part in item['loc']) or 'top level'}: {_told(item, schema)}"
-            for item in error.errors()
+            for item in found
+            if item["type"] not in kinds or item["loc"][:1] not in within
         ]
         raise InputError(f"{origin}: {'; '.join(wrong)}") from None
 

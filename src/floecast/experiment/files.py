@@ -57,10 +57,8 @@ def read_states(path, grid):
                 f"{path}: {name} has shape {field.shape}, expected members on {grid.shape}"
             )
         expected, told = VARIABLES[name], attributes[name]
-        if told.get("units", expected.unit) not in (
-            expected.unit,
-            expected.unit.replace(" s-1", "/s"),
-        ):
+        same = expected.unit, expected.unit.replace(" s-1", "/s")
+        if told.get("units", expected.unit) not in same:
             raise InputError(f"{path}: {name} is in {told['units']}, expected {expected.unit}")
         if "mean of the two faces" in told.get("comment", ""):
             raise InputError(f"{path}: {name} is at the centres of cells, expected on their faces")

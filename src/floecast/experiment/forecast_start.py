@@ -81,8 +81,8 @@ def read_start(path):
     Raises
     ------
     InputError
-        If there is no ensemble, or a member of a netCDF file leaves its bounds. Members that are not
-        finite pass: what forecasts leaves them out.
+        If there is no ensemble, or a member of a netCDF file leaves its bounds. Members that are
+        not finite pass: a forecast leaves them out.
     """
     path = Path(path)
     if (path / "ensemble.npz").is_file():

@@ -107,6 +107,24 @@ def hybrid_covariance(grid, static, weight, half_width, concentration_half_width
     )
 
 
+def steps_of_window(config, model):
+    """Steps of the model in the window of a run.
+
+    Raises
+    ------
+    InputError
+        If these are not whole.
+    """
+    hours = config.analysis.window_hours
+    steps, rest = divmod(hours * HOUR, model.dt)
+    if rest:
+        raise InputError(
+            f"analysis.window_hours: {hours} h is not a whole number of the model's steps of "
+            f"{model.dt / HOUR:g} h"
+        )
+    return steps
+
+
 def method_of_run(config, grid, model):
     """The analysis method of a run.
 
@@ -146,12 +164,7 @@ def method_of_run(config, grid, model):
     )
     if not section.window_hours:
         return letkf
-    steps, rest = divmod(section.window_hours * HOUR, model.dt)
-    if rest:
-        raise InputError(
-            f"analysis.window_hours: {section.window_hours} h is not a whole number of the "
-            f"model's steps of {model.dt / HOUR:g} h"
-        )
+    steps = steps_of_window(config, model)
     members = Asynchronous(letkf, model, steps)
     if section.method == "letkf":
         return members

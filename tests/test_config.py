@@ -57,12 +57,20 @@ def test_overrides_reach_nested_keys():
         ("verification.concentration=a.nc", "scored against its truth"),
         ("observations={concentration: false, thickness: false}", "none to assimilate"),
         ("name.deeper=1", "name is not a section"),
+        ("model.wind_facto=1", "model.wind_facto: no such key; did you mean wind_factor"),
+        ("zzz=1", "zzz: no such key$"),
     ],
 )
 def test_wrong_values_are_named(override, named):
     with pytest.raises(InputError, match=named) as caught:
         load_config(EXAMPLES / "twin.yaml", [override])
     assert "\n" not in str(caught.value)
+
+
+def test_of_a_list_or_a_section_what_it_is_is_told():
+    with pytest.raises(InputError, match="1.erro: no such key; did you mean error") as caught:
+        load_config(EXAMPLES / "january_2015.yaml", ["observations.1.erro=1"])
+    assert "TwinObservations: " not in str(caught.value)
 
 
 def test_items_of_a_list_can_be_set():

@@ -108,7 +108,8 @@ def assimilate(
     if preset is None and (file is None or not is_of_cycles(file)):
         if truth is not None:
             raise InputError("--truth goes with cycles: give --preset, or CONFIG of cycles")
-        return _run(_one_of(path, config), data, out, override, as_json, until="analysis")
+        file = _one_of(path, config, also=", or a grid by --preset")
+        return _run(file, data, out, override, as_json, until="analysis")
     options = [] if preset is None else [f"preset={preset}"]
     resolved = assimilation_config(file, [*options, *(override or ())])
     from floecast.experiment.assimilation import assimilate as run
@@ -144,7 +145,8 @@ def forecast(
     if path is not None and config is not None:
         raise InputError("name one configuration, as an argument or by --config FILE")
     if analysis is None and (file is None or not is_of_analysis(file)):
-        return _run(_one_of(path, config), data, out, override, as_json, until="forecast")
+        file = _one_of(path, config, also=", or an analysis by --analysis PATH")
+        return _run(file, data, out, override, as_json, until="forecast")
     options = [] if analysis is None else [f"analysis={json.dumps(str(analysis))}"]
     resolved = forecast_config(file, [*options, *(override or ())])
     from floecast.experiment.ensemble_forecast import ensemble_forecast as run
@@ -199,6 +201,8 @@ def verify(
         if given:
             raise InputError(f"--{next(iter(given))} goes with FORECAST and TRUTH")
         path = files[0] if files else None
+        if path is not None and path.suffix in (".nc", ".zarr"):
+            raise InputError(f"{path}: expected FORECAST and TRUTH, two files or more, or CONFIG")
         return _run(_one_of(path, config), data, out, override, as_json, until="verification")
     if config is not None or override:
         raise InputError("--config and --set go with a run; leave them out with FORECAST and TRUTH")
@@ -469,9 +473,9 @@ def cite():
     )
 
 
-def _one_of(argument, option, what="configuration"):
+def _one_of(argument, option, what="configuration", also=""):
     if (argument is None) == (option is None):
-        raise InputError(f"name one {what}, as an argument or by --config FILE")
+        raise InputError(f"name one {what}, as an argument or by --config FILE{also}")
     return option if argument is None else argument
 
 

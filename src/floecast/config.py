@@ -4,6 +4,7 @@ A configuration becomes objects in `floecast.experiment` and never reaches the n
 """
 
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
@@ -341,14 +342,31 @@ def make_config(tree, origin="configuration", *, schema=None, overrides=()):
     """Checked configuration from a dictionary; see `load_config`, `origin` names it in errors."""
     for override in overrides:
         _set(tree, override)
+    schema = schema or Config
     try:
-        return (schema or Config).model_validate(tree)
+        return schema.model_validate(tree)
     except ValidationError as error:
+        found = error.errors()
+        # Of a value that may be a section or a list: not that it is no other kind than it is.
+        kinds = ("list_type", "model_type")
+        within = {item["loc"][:1] for item in found if item["type"] not in kinds}
         wrong = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'top level'}: {item['msg']}"
-            for item in error.errors()
+            f"{'.'.join(str(part) for part in item['loc']) or 'top level'}: {_told(item, schema)}"
+            for item in found
+            if item["type"] not in kinds or item["loc"][:1] not in within
         ]
         raise InputError(f"{origin}: {'; '.join(wrong)}") from None
+
+
+def _told(item, schema):
+    """What is wrong with a value; of a key that does not exist, the one that was meant."""
+    if item["type"] != "extra_forbidden":
+        return item["msg"].removeprefix("Value error, ")
+    described = schema.model_json_schema()
+    sections = [described, *described.get("$defs", {}).values()]
+    keys = {key for section in sections for key in section.get("properties", {})}
+    near = get_close_matches(str(item["loc"][-1]), sorted(keys), n=1)
+    return "no such key" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _set(tree, override):

@@ -175,5 +175,6 @@ def test_version(floecast):
 def test_verify_takes_files_or_a_configuration(floecast, tmp_path):
     refused(floecast("verify", "a.nc", "b.nc"), "b.nc does not exist")
     refused(floecast("verify", "a.nc", "b.nc", "--config", "c.yaml"), "--config and --set")
+    refused(floecast("verify", "a.nc"), "a.nc: expected FORECAST and TRUTH")
     refused(floecast("verify", "a.yaml", "--past", "b.nc"), "--past goes with FORECAST and TRUTH")
     refused(floecast("verify", "a.yaml", "--block-days", "0"), "--block-days goes with")

@@ -165,6 +165,17 @@ def test_every_method_is_made():
     assert method_of(assimilation_config(None, ["method=free_run"]), grid, emulator) is None
 
 
+def test_what_cannot_be_leaves_no_folder(truth, tmp_path):
+    for option, words in (
+        ("emulator=nowhere.npz", "no emulator at nowhere.npz"),
+        ("emulator=arctic50", "arctic50 holds no ocean of arctic100"),
+        ("cycles=3", "truth.npz"),  # longer than that truth
+    ):
+        with pytest.raises(InputError, match=words):
+            assimilate(assimilation_config(None, [*SMALL, option]), out=tmp_path / "a", truth=truth)
+    assert not (tmp_path / "a").exists()
+
+
 def test_configurations_of_cycles_are_told_from_those_of_runs(tmp_path):
     (tmp_path / "cycles.yaml").write_text("cycles: 3\nmethod: letkf\n")
     (tmp_path / "run.yaml").write_text("name: one\n")

@@ -246,6 +246,27 @@ def test_no_ensemble_there(folder, analysis, words):
 
 
 @pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d * np.nan, "fewer than 3 members that are finite"),
+        (lambda d: d.assign(concentration=100 * d.concentration), "m.nc: concentration is .* cell"),
+        (
+            lambda d: d.assign(u=d.u.assign_attrs(units="km/d")),
+            "m.nc: u is in km/d, expected m s-1",
+        ),
+        (
+            lambda d: d.assign(v=d.v.assign_attrs(comment="mean of the two faces of the cell")),
+            "m.nc: v is at the centres",
+        ),
+    ],
+)
+def test_members_of_a_file_that_are_no_ice(folder, change, words):
+    with read_dataset(folder / "members.nc") as members, xr.set_options(keep_attrs=True):
+        change(members.load()).to_netcdf(folder / "m.nc")
+    refused(folder, words, "weather.knowledge=climatology", analysis="m.nc")
+
+
+@pytest.mark.parametrize(
     ("option", "words"),
     [
         ("drifters=[{name: x, longitude: -42, latitude: 75}]", "drifter x at .* is on land"),
@@ -256,6 +277,7 @@ def test_no_ensemble_there(folder, analysis, words):
         ),
         ("every_hours=6", "every_hours: 6 h are no multiple of .* 12 h"),
         ("emulator=nowhere.npz", "no emulator at nowhere.npz"),
+        ("emulator=arctic50", "arctic50 holds no ocean of arctic100"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(folder, option, words):

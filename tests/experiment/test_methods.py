@@ -1,6 +1,7 @@
 """Methods made from a configuration, and runs with a window."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,18 @@ def test_sections_that_do_not_fit(override, told):
 def test_a_twin_of_run_has_no_window(override):
     with pytest.raises(InputError, match="analysis.window_hours|floecast assimilate"):
         load_config(EXAMPLES / "twin.yaml", [override])
+
+
+def test_an_emulator_that_does_not_fit_leaves_no_folder(monkeypatch, tmp_path):
+    # Its files are not looked at here; `floecast.experiment.run` alone is the function.
+    monkeypatch.setattr(import_module("floecast.experiment.run"), "uses", lambda config: [])
+    for options, words in (
+        (["model.weights=mine.npz"], "no file .*mine.npz"),
+        (["analysis.window_hours=30", "analysis_time=2015-01-02T18:00"], "not a whole number"),
+    ):
+        with pytest.raises(InputError, match=words):
+            run(config(*options), data=tmp_path, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_means_of_a_month_belong_to_the_window_they_reach_into():

@@ -2,6 +2,7 @@
 
 import shutil
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -78,6 +79,13 @@ def test_splits_have_their_own_weather():
         for config in (simulation_config(None, SHORT), other)
     )
     assert np.corrcoef(np.ravel(first), np.ravel(second))[0, 1] < 0.95
+
+
+def test_double_precision_that_jax_lacks_is_refused(tmp_path):
+    asked = simulation_config(None, [*SHORT, "float64=true"])
+    with jax.enable_x64(False), pytest.raises(InputError, match="JAX_ENABLE_X64=1"):
+        simulate(asked, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_configuration_is_refused(whole):

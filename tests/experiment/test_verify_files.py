@@ -170,6 +170,8 @@ def test_the_command(files, tmp_path, monkeypatch, capsys):
         ({"error": ["concentration"]}, "error 'concentration'"),
         ({"error": ["concentration=much"]}, "concentration=much"),
         ({"error": ["depth=1"]}, "depth"),
+        ({"error": ["concentration=inf"]}, "concentration=inf"),
+        ({"error": ["ice_volume=1"]}, "variables that are scored, concentration"),
         ({"region": ["here=1,2,3"]}, "here=1,2,3"),
         ({"region": ["here=70,80,0,30"]}, "no projection"),
         ({"region": ["sea"]}, "region 'sea'"),
@@ -192,12 +194,15 @@ def test_files_that_do_not_fit(files, tmp_path):
     with pytest.raises(InputError, match="'other' has no forecast that starts 2015-03-02"):
         verify_files(files["forecasts"][:2], files["truth"], systems={"other": files["others"][:1]})
     elsewhen = write(tmp_path / "elsewhen.nc", [DAY], None, None, concentration=weather([DAY]))
-    with pytest.raises(InputError, match="none of the times"):
+    with pytest.raises(InputError, match="no value at the times"):
         verify_files(files["forecasts"][:1], elsewhen, out=tmp_path)
     longer = int(STARTS[1]) + DAY * np.arange(5)
     long = write(tmp_path / "long.nc", longer, None, int(STARTS[1]), concentration=weather(longer))
     with pytest.raises(InputError, match="other lead times"):
         verify_files([files["forecasts"][0], long], files["truth"], out=tmp_path)
+    for out in (elsewhen, elsewhen / "below"):
+        with pytest.raises(InputError, match="elsewhen.nc is no folder"):
+            verify_files(files["forecasts"][:1], files["truth"], out=out)
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(InputError, match="is a run"):
         verify_files(files["forecasts"][:1], files["truth"], out=tmp_path)

@@ -4,17 +4,8 @@ import numpy as np
 import pytest
 
 from floecast.core.errors import InputError
-from floecast.forecast.ellipses import prediction_ellipse, quantile
-
-
-@pytest.mark.parametrize(("probability", "expected"), [(0.5, 1.597), (0.9, 5.816), (0.95, 7.879)])
-def test_size_for_twenty_members(probability, expected):
-    assert quantile(20, probability) == pytest.approx(expected, abs=5e-4)
-
-
-def test_with_many_members_the_size_is_that_of_chi_squared():
-    # The quantile of chi-squared of two degrees of freedom has a closed form.
-    assert quantile(10**6, 0.9) == pytest.approx(-2 * np.log(0.1), rel=1e-4)
+from floecast.forecast.ellipses import prediction_ellipse
+from floecast.verification.drift import ellipse_quantile
 
 
 @pytest.mark.parametrize("members", [5, 20])
@@ -33,7 +24,7 @@ def test_axes_and_angle_of_a_cross():
         cosine, sine = np.cos(np.radians(turn)), np.sin(np.radians(turn))
         x, y = 7 + long * cosine - short * sine, -2 + long * sine + short * cosine
         found = prediction_ellipse(x, y, 0.9)
-        size = np.sqrt(quantile(4, 0.9) * 2 / 3)
+        size = np.sqrt(ellipse_quantile(0.9, 4) * 2 / 3)
         np.testing.assert_allclose(found[:4], [7, -2, 3 * size, size], rtol=1e-12)
         assert np.cos(np.radians(2 * (found.angle - turn))) == pytest.approx(1)
         edge = 7 + 0.999 * 3 * size * cosine, -2 + 0.999 * 3 * size * sine
@@ -47,7 +38,7 @@ def test_members_that_agree_have_a_point():
 
 
 def test_wrong_use():
-    with pytest.raises(InputError, match="three members"):
+    with pytest.raises(InputError, match="at least 3"):
         prediction_ellipse(np.zeros(2), np.zeros(2), 0.9)
     with pytest.raises(InputError, match="between 0 and 1"):
         prediction_ellipse(np.zeros(3), np.zeros(3), 90)

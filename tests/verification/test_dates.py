@@ -186,6 +186,8 @@ def test_regions_are_named_by_the_user(case):
     east = np.arange(case.grid.shape[1]) >= 10
     regions = {"east": np.broadcast_to(east, case.grid.shape)}
     date = case.date(6)
+    with pytest.raises(InputError, match="'pack': that name is taken"):
+        case.verify([date], regions={"pack": regions["east"]})
     card = date_scorecard(case.verify([date], regions=regions))
     weights = case.grid.area * case.grid.mask_t * np.isfinite(date.truth["concentration"][1]) * east
     single = date.systems["single"]["concentration"][1]

@@ -22,7 +22,9 @@ def test_boxes_may_cross_the_date_line_and_hold_the_pole():
     assert found["east"].tolist() == [[True, False, False, False, False]]
 
 
-@pytest.mark.parametrize("box", [(80, 70, 0, 10), (70, 95, 0, 10), (70, 80, 0, 1000)])
+@pytest.mark.parametrize(
+    "box", [(80, 70, 0, 10), (70, 95, 0, 10), (70, 80, 0, 1000), (70, 80, 0, np.nan)]
+)
 def test_a_box_that_is_no_place_is_refused(box):
     with pytest.raises(InputError, match="'mine'"):
         regions.box_regions({"mine": regions.Box(*box)}, np.zeros((1, 1)), np.zeros((1, 1)))

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PyTree
 
 from floecast.atmosphere.boundary_layer import BoundaryLayer
 from floecast.atmosphere.coupling import SUPPLIED, first_aloft, middle_aloft
+from floecast.atmosphere.ice_drag import SKIN_ROUGHNESS
 from floecast.atmosphere.surface import Surface
 from floecast.core.constants import FREEZING_POINT, MELTING_POINT
 from floecast.core.errors import InputError
@@ -89,7 +90,7 @@ class CoupledEmulator(eqx.Module):
         Whether the air feels the emulated ice. If not, it feels the ice of the start of the run,
         at rest, whose surface takes the temperature that the weather gives it.
     ice_roughness : float
-        Of level ice [m].
+        Of level ice [m]; `ice_drag.SKIN_ROUGHNESS` if left out.
     skin : Skin, optional
         Heat balance that gives the temperature of the surface.
     learned_drag : float or None
@@ -133,7 +134,7 @@ class CoupledEmulator(eqx.Module):
         boundary_layer=None,
         *,
         two_way=True,
-        ice_roughness=6.9e-4,
+        ice_roughness=SKIN_ROUGHNESS,
         skin=None,
         learned_drag=1.3 * 1.6e-3,
         interval=1800.0,

@@ -28,7 +28,6 @@ from floecast.core.calendar import DAY, HOUR, iso
 from floecast.core.ensemble import healthy
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
-from floecast.emulator.model import Emulator
 from floecast.forecast.ensemble import forecast
 from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
 from floecast.io.run_folder import RunFolder, checksum, default_folder, versions
@@ -46,6 +45,7 @@ from floecast.verification.twin_scores import twin_scores
 
 from .methods import (
     APART,
+    emulator_on,
     hybrid_covariance,
     minimisation,
     static_covariance,
@@ -81,8 +81,10 @@ def assimilate(config, *, out=None, truth=None, progress=None):
     """
     progress = Silent() if progress is None else progress
     tree = config.model_dump(mode="json") | {"name": config.name}
+    run = _Run(config)
+    if truth is not None:
+        run.twin.read(truth)  # refused before there is a folder
     folder = RunFolder(default_folder(config.name) if out is None else out, tree)
-    run = _Run(config, folder)
     if truth is None:
         truth = folder.file("truth.npz")
         progress.stage("truth", "done before" if folder.done("truth") else "begun")
@@ -94,7 +96,7 @@ def assimilate(config, *, out=None, truth=None, progress=None):
         with folder.stage(
             "cycles", ["cycles.jsonl", "forecasts.jsonl", "rejected.jsonl", "ensemble.npz"]
         ):
-            run.go(truth, progress)
+            run.go(folder, truth, progress)
     return folder
 
 
@@ -231,10 +233,10 @@ def perturbed(ensemble, covariance, control, key):
 class _Run:
     """A twin, an emulator and a method."""
 
-    def __init__(self, config, folder):
-        self.config, self.folder = config, folder
+    def __init__(self, config):
+        self.config = config
         self.grid = Grid.preset(config.preset)
-        self.emulator = Emulator.load(config.emulator or config.preset, self.grid)
+        self.emulator = emulator_on(self.grid, config.emulator or config.preset)
         self.twin = Twin(config.preset, config.twin, days_of(config))
         self.method = method_of(config, self.grid, self.emulator)
         section = config.covariance
@@ -247,10 +249,10 @@ class _Run:
     def key(self, *names):
         return named_key(self.config.seed, "assimilation", *names)
 
-    def go(self, path, progress):
+    def go(self, folder, path, progress):
         """All cycles, from the last that was saved of the same configuration and truth."""
         config, window = self.config, self.config.window_hours * HOUR
-        truth, file = self.twin.read(path), self.folder.file("ensemble.npz")
+        truth, file = self.twin.read(path), folder.file("ensemble.npz")
         parts = [config.model_dump(mode="json"), versions(), checksum(path)]
         if config.emulator is not None and Path(config.emulator).is_file():
             parts.append(checksum(config.emulator))
@@ -261,7 +263,7 @@ class _Run:
         if file.exists() and read_header(file)["config_hash"] == mark:
             ensemble, done = load_checkpoint(file, (ensemble, done), config_hash=mark)
         cycles, forecasts, refused = (
-            _Lines(self.folder.file(f"{name}.jsonl"), done)
+            _Lines(folder.file(f"{name}.jsonl"), done)
             for name in ("cycles", "forecasts", "rejected")
         )
         for number in range(done, config.cycles):

@@ -18,7 +18,6 @@ from floecast.core.ensemble import member
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
-from floecast.emulator.model import Emulator
 from floecast.io.readers import concentration_field, read_forcing
 from floecast.io.run_folder import RunFolder, input_record
 from floecast.io.weather_files import find_files
@@ -27,6 +26,8 @@ from floecast.simulator.free_drift import FreeDrift
 from floecast.simulator.model import Simulator
 from floecast.simulator.thermodynamics import SimpleFreezing, ocean_heat_flux_beyond_edge
 from floecast.simulator.typical_state import typical_state
+
+from .methods import emulator_on
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Case:
         section = self.config.model
         if section.kind == "emulator":
             weights = self.config.grid if section.weights is None else self.input(section.weights)
-            return Emulator.load(weights, self.grid)
+            return emulator_on(self.grid, weights)
         return self._model(section.wind_factor, section.turning_angle, self.initial_concentration)
 
     def truth_model(self):

@@ -18,7 +18,6 @@ from floecast.core.errors import FloecastError, InputError
 from floecast.core.grid import PRESETS
 from floecast.core.keys import named_key
 from floecast.core.precision import cast
-from floecast.emulator.model import Emulator
 from floecast.forecast.dates import Crossings
 from floecast.forecast.ice_edge import IceEdge
 from floecast.forecast.products import products
@@ -40,6 +39,7 @@ from floecast.progress import Silent
 
 from .forecast import WEATHER, failures
 from .forecast_start import read_start
+from .methods import emulator_on
 
 PARTS = "parts"
 """Folder of what is done of a forecast that goes on."""
@@ -120,7 +120,7 @@ class _Run:
         self.at_once = chunk(self.members, config.at_once)
         emulator = config.emulator or start.emulator or self.grid.name
         self.emulator = None if emulator in PRESETS else emulator
-        model = Emulator.load(emulator, self.grid)
+        model = emulator_on(self.grid, emulator)
         if self.every % model.dt:
             raise InputError(
                 f"every_hours: {config.every_hours} h are no multiple of the step of the emulator, "

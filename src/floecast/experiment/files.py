@@ -6,7 +6,7 @@ import numpy as np
 from floecast.core.ensemble import mean, spread
 from floecast.core.errors import InputError
 from floecast.core.state import IceState
-from floecast.core.variables import STATE
+from floecast.core.variables import STATE, VARIABLES
 from floecast.forecast.statistics import summary
 from floecast.io.cf import points_dataset, read_dataset, to_dataset, write_netcdf
 from floecast.observation.observations import Observations
@@ -35,12 +35,12 @@ def read_states(path, grid):
     Returns
     -------
     IceState
-        Leaves ``(member or time, y, x)``, float32.
+        Leaves ``(member or time, y, x)``, float32; NaN where a value is missing on the ocean.
 
     Raises
     ------
     InputError
-        If the file lacks a field or is on another grid.
+        If the file lacks a field, is on another grid, has another unit or velocities at centres.
     """
     with read_dataset(path) as dataset:
         absent = [name for name in STATE if name not in dataset]
@@ -48,12 +48,21 @@ def read_states(path, grid):
             raise InputError(
                 f"{path} lacks {', '.join(absent)}; expected an ensemble of ice states"
             )
-        fields = {name: np.nan_to_num(dataset[name].values) for name in STATE}
+        fields = {name: dataset[name].values for name in STATE}
+        attributes = {name: dataset[name].attrs for name in STATE}
+    masks = {"T": grid.mask_t, "U": grid.mask_u, "V": grid.mask_v}
     for name, field in fields.items():
         if field.shape[1:] != grid.shape:
             raise InputError(
                 f"{path}: {name} has shape {field.shape}, expected members on {grid.shape}"
             )
+        expected, told = VARIABLES[name], attributes[name]
+        same = expected.unit, expected.unit.replace(" s-1", "/s")
+        if told.get("units", expected.unit) not in same:
+            raise InputError(f"{path}: {name} is in {told['units']}, expected {expected.unit}")
+        if "mean of the two faces" in told.get("comment", ""):
+            raise InputError(f"{path}: {name} is at the centres of cells, expected on their faces")
+        fields[name] = np.where(masks[expected.point], field, 0.0)
     return IceState(**{name: jnp.asarray(field, jnp.float32) for name, field in fields.items()})
 
 

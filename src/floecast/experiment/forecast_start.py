@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from floecast.assimilation_schema import AssimilationConfig
 from floecast.atmosphere.weather import SyntheticWeather
 from floecast.config import Config, make_config
 from floecast.core.calendar import HOUR, to_seconds
+from floecast.core.ensemble import healthy
 from floecast.core.errors import InputError
 from floecast.core.grid import PRESETS, Grid
 from floecast.core.keys import named_key
-from floecast.core.state import IceState
+from floecast.core.state import IceState, check_state
 from floecast.core.variables import STATE
 from floecast.io.checkpoint import load_checkpoint, read_header
 from floecast.io.run_folder import checksum, read_manifest
@@ -81,7 +81,8 @@ def read_start(path):
     Raises
     ------
     InputError
-        If there is no ensemble.
+        If there is no ensemble, or a member of a netCDF file leaves its bounds. Members that are
+        not finite pass: a forecast leaves them out.
     """
     path = Path(path)
     if (path / "ensemble.npz").is_file():
@@ -142,7 +143,12 @@ def _of_file(path):
             raise InputError(f"{path} must tell one time, that of the analysis")
         grid = _grid_of(path, dataset)
         time = int(to_seconds(dataset["time"].values.reshape(())))
-    ensemble = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), read_states(path, grid))
+    ensemble = read_states(path, grid)
+    good = np.asarray(healthy(ensemble))
+    try:
+        check_state(jax.tree.map(lambda leaf: leaf[good], ensemble), grid)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     return Start(grid, time, ensemble, path)
 
 

@@ -38,6 +38,22 @@ def without_noise(model):
     return eqx.tree_at(lambda e: e.noise_scale, model, jnp.zeros_like(model.noise_scale))
 
 
+def emulator_on(grid, name):
+    """The emulator of a file or preset on a grid, with the ocean of that grid.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it was trained on other cells: weather does not tell of the ocean.
+    """
+    emulator = Emulator.load(name, grid)
+    if emulator.ocean is None:
+        raise InputError(
+            f"emulator {name} holds no ocean of {grid.name}; name one that was trained there"
+        )
+    return emulator
+
+
 def static_covariance(grid, length, concentration, thickness, snow=0.0):
     """Covariance of concentration, thickness and snow depth by diffusion, in control variables.
 
@@ -91,6 +107,24 @@ def hybrid_covariance(grid, static, weight, half_width, concentration_half_width
     )
 
 
+def steps_of_window(config, model):
+    """Steps of the model in the window of a run.
+
+    Raises
+    ------
+    InputError
+        If these are not whole.
+    """
+    hours = config.analysis.window_hours
+    steps, rest = divmod(hours * HOUR, model.dt)
+    if rest:
+        raise InputError(
+            f"analysis.window_hours: {hours} h is not a whole number of the model's steps of "
+            f"{model.dt / HOUR:g} h"
+        )
+    return steps
+
+
 def method_of_run(config, grid, model):
     """The analysis method of a run.
 
@@ -130,12 +164,7 @@ def method_of_run(config, grid, model):
     )
     if not section.window_hours:
         return letkf
-    steps, rest = divmod(section.window_hours * HOUR, model.dt)
-    if rest:
-        raise InputError(
-            f"analysis.window_hours: {section.window_hours} h is not a whole number of the "
-            f"model's steps of {model.dt / HOUR:g} h"
-        )
+    steps = steps_of_window(config, model)
     members = Asynchronous(letkf, model, steps)
     if section.method == "letkf":
         return members

@@ -11,6 +11,7 @@ from floecast.progress import Silent
 
 from . import analysis, background, forecast, report, verification
 from .case import Case
+from .methods import steps_of_window
 
 STAGES = {
     "background": background,
@@ -62,6 +63,8 @@ def run(config, *, data=None, out=None, until="report", progress=None):
             check_use(paths, door, start, end)
         except InputError as error:
             raise InputError(f"{key}: {error}") from None
+    if config.model.kind == "emulator":
+        steps_of_window(config, Case(config, None, data).model())
     progress = Silent() if progress is None else progress
     folder = RunFolder(out or default_folder(config.name), config.model_dump(mode="json"))
     case = Case(config, folder, data, progress)

@@ -9,6 +9,7 @@ from floecast.atmosphere.boundary_layer import BoundaryLayer
 from floecast.atmosphere.forcing import WEATHER
 from floecast.atmosphere.weather import SyntheticWeather
 from floecast.core.calendar import DAY, HOUR, to_datetime64, to_seconds
+from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.core.precision import cast
@@ -61,7 +62,7 @@ def simulate(config, *, out=None, progress=None):
     Raises
     ------
     InputError
-        If the folder holds something else.
+        If the folder holds something else, or `float64` is asked for where JAX has none.
     SimulationFailed
         If a field is not finite; what was written before stays.
 
@@ -72,6 +73,11 @@ def simulate(config, *, out=None, progress=None):
     """
     progress = Silent() if progress is None else progress
     tree = config.model_dump(mode="json") | {"name": config.name}
+    if config.float64 and not jax.config.jax_enable_x64:
+        raise InputError(
+            "float64: JAX computes in single precision; set the environment variable "
+            "JAX_ENABLE_X64=1 as well"
+        )
     folder = RunFolder(default_folder(config.name) if out is None else out, tree)
     run = _Run(config)
     for stage, files, work in (

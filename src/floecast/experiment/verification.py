@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from floecast.core.ensemble import healthy
 from floecast.io.cf import read_dataset
 from floecast.io.readers import concentration_field, read_thickness_field
 from floecast.observation.errors import BLOCK
@@ -66,7 +67,8 @@ def _scores_of_fields(case, truth):
     systems["persistence"] = {name: persistence(start[name], len(leads)) for name in truth}
     rows = score(systems, truth, case.grid, leads, seed=case.config.seed).rows
     ensemble = files.read_states(folder.file(case.background_file), case.grid)
-    before = {"background": {n: np.asarray(getattr(ensemble, n))[None] for n in truth}}
+    good = np.asarray(healthy(ensemble))
+    before = {"background": {n: np.asarray(getattr(ensemble, n))[good][None] for n in truth}}
     now = {name: field[:1] for name, field in truth.items()}
     return [*rows, *score(before, now, case.grid, leads[:1], seed=case.config.seed).rows]
 

@@ -1,6 +1,7 @@
 """Verify forecasts in files against a truth in a file, beside baselines, date by date."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -97,11 +98,15 @@ def verify_files(
     folder = DEFAULT_FOLDER if out is None else Path(out)
     if (folder / "manifest.json").exists():
         raise InputError(f"{folder} is a run, whose scorecard stays; choose another folder")
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise InputError(f"{there} is no folder that can be written to; choose another folder")
     case = _Case(forecasts, truth, systems or {}, past)
     place = case.place
     if boxes and place.latitude is None:
         raise InputError(f"{truth} has no projection, so that there are no regions by latitude")
     blocks = block_length(case.starts, block_days)
+    errors = _checked(errors, case.variables)
     progress.stage("verification", "begun")
     kept = verify_dates(
         case.dates(),
@@ -110,7 +115,7 @@ def verify_files(
         positions=place.positions,
         lead_hours=case.leads / HOUR,
         regions=box_regions(boxes, place.latitude, place.longitude) if boxes else None,
-        error_std=_checked(errors),
+        error_std=errors,
         seed=seed,
         progress=lambda done: progress.advance(done, len(case.starts)),
     )
@@ -208,10 +213,13 @@ def _number(text, whole, expected):
         raise InputError(f"{whole!r}: expected {expected}") from None
 
 
-def _checked(errors):
+def _checked(errors, variables):
     for name, error in (errors or {}).items():
-        if name not in VARIABLES or not error >= 0:
-            raise InputError(f"error {name}={error}: expected a variable and a number from 0 up")
+        if name not in variables or not 0 <= error < np.inf:
+            raise InputError(
+                f"error {name}={error}: expected a number from 0 up for one of the variables that "
+                f"are scored, {', '.join(variables)}"
+            )
     return errors
 
 
@@ -297,7 +305,7 @@ class _Case:
             truth = {name: self._true(name, times) for name in self.variables}
             if not any(np.isfinite(field).any() for field in truth.values()):
                 raise InputError(
-                    f"{self.truth.path} has none of the times of the forecast of {iso(start)}"
+                    f"{self.truth.path} has no value at the times of the forecast of {iso(start)}"
                 )
             if self.leads[0] == 0:
                 systems["persistence"] = {

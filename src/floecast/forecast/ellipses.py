@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
-from floecast.core.errors import InputError
+from floecast.verification.drift import ellipse_quantile
 
 
 class Ellipse(NamedTuple):
@@ -58,11 +57,9 @@ def prediction_ellipse(x: ArrayLike, y: ArrayLike, probability: float) -> Ellips
 
     Notes
     -----
-    For N draws from a bivariate normal distribution, with their covariance S of divisor N - 1, one
-    more draw lies with probability p where ``d' S^-1 d <= 2 (N^2 - 1) / (N (N - 2)) F(p)``, F
-    being the quantile of the F distribution of 2 and N - 2 degrees of freedom. The quantile of
-    chi-squared, to which this tends with many members, takes mean and covariance as known: with 20
-    members its ellipse for 90 % holds 84.5 %.
+    One more draw from the bivariate normal distribution of the members, with their covariance S of
+    divisor N - 1, lies with that probability where ``d' S^-1 d`` is at most
+    `floecast.verification.drift.ellipse_quantile`.
 
     References
     ----------
@@ -71,16 +68,12 @@ def prediction_ellipse(x: ArrayLike, y: ArrayLike, probability: float) -> Ellips
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     count = len(x)
-    if count < 3:
-        raise InputError(f"an ellipse needs three members or more, not {count}")
-    if not 0 < probability < 1:
-        raise InputError(f"the probability of an ellipse lies between 0 and 1, not {probability}")
+    factor = ellipse_quantile(probability, count)
     centre_x, centre_y = x.mean(axis=0), y.mean(axis=0)
     x, y = x - centre_x, y - centre_y
     var_x, var_y = (np.sum(one**2, axis=0) / (count - 1) for one in (x, y))
     cov = np.sum(x * y, axis=0) / (count - 1)
     mean, root = (var_x + var_y) / 2, np.hypot((var_x - var_y) / 2, cov)
-    factor = quantile(count, probability)
     return Ellipse(
         centre_x,
         centre_y,
@@ -88,9 +81,3 @@ def prediction_ellipse(x: ArrayLike, y: ArrayLike, probability: float) -> Ellips
         np.sqrt(factor * np.maximum(mean - root, 0.0)),
         np.degrees(np.arctan2(2 * cov, var_x - var_y)) / 2,
     )
-
-
-def quantile(members: int, probability: float) -> float:
-    """Squared size of the ellipse of `prediction_ellipse` in units of the covariance [1]."""
-    spread = 2 * (members**2 - 1) / (members * (members - 2))
-    return float(spread * stats.f.ppf(probability, 2, members - 2))

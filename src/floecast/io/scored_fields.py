@@ -19,6 +19,14 @@ SCORED = ("concentration", "ice_volume", "thickness", "u", "v")
 MEMBERS = ("realization", "member", "number")
 """Names of the dimension of members."""
 
+_RANGES = {
+    "concentration": (0.0, 1.0),
+    "ice_volume": (0.0, 1e4),
+    "thickness": (0.0, 1e4),
+    "u": (-10.0, 10.0),
+    "v": (-10.0, 10.0),
+}
+"""Beyond which a value is no ice but a mark of missing ones or of another unit [unit]."""
 _PERCENT = ("%", "percent")
 _NEAR = 1.0  # [m]
 
@@ -73,7 +81,9 @@ class FieldFile:
                 self.refuse(f"no axis {name}; expected fields along time, y and x in m")
         self.x, self.y = (np.asarray(data[axis].values, np.float64) for axis in "xy")
         self.times = to_seconds(data["time"].values)
-        if self.times.size == 0 or np.any(np.diff(self.times) <= 0):
+        if self.times.size == 0:
+            self.refuse("no times")
+        if np.any(np.diff(self.times) <= 0):
             self.refuse("times that do not ascend; expected each once, one after the other")
         reference = data.coords.get("forecast_reference_time")
         self.start = int(self.times[0] if reference is None else to_seconds(reference.values))
@@ -139,10 +149,14 @@ class FieldFile:
             self.refuse(f"{found.name} along {', '.join(found.dims)}; expected time, y, x")
         field = found.isel(time=index).transpose(*members, "y", "x").values
         field = np.asarray(field, np.float32) * np.float32(factor)
-        if name == "concentration" and np.nanmax(field, initial=0.0) > 1.01:
-            self.refuse(
-                f"{found.name} of {np.nanmax(field):g}; expected 0 to 1, or units of percent"
-            )
+        lower, upper = _RANGES[name]
+        for worst in (np.nanmin(field, initial=0.0), np.nanmax(field, initial=0.0)):
+            if not lower - 0.01 <= worst <= upper + 0.01:
+                percent = ", or units of percent" if name == "concentration" else ""
+                self.refuse(
+                    f"{found.name} of {worst:g}; expected {lower:g} to {upper:g}{percent}, and "
+                    "missing values as NaN or _FillValue"
+                )
         return field
 
     def series(self, name):

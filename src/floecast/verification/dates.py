@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from floecast.core.errors import InputError
-from floecast.core.variables import ICE_EDGE, VARIABLES
+from floecast.core.variables import ICE_EDGE, PACK_ICE, VARIABLES
 from floecast.verification.forecast_maps import drift_maps, forecast_maps
 from floecast.verification.observation_error import perturbed_members
 from floecast.verification.probabilistic import ranks
-from floecast.verification.regions import PACK, ice_zones
+from floecast.verification.regions import OWN, ice_zones
 from floecast.verification.reliability import probability_sums, spread_class_sums
 from floecast.verification.score_maps import ScoreMap, mean_of, score_maps
 from floecast.verification.systems import check_fields, ensembles_of, valid_cells
@@ -252,9 +252,12 @@ def verify_dates(
     Raises
     ------
     InputError
-        There is no date, a start date comes twice, or as in `score_systems`.
+        There is no date, a start date comes twice, a region has a name of `regions.OWN`, or as in
+        `score_systems`.
     """
     mask = np.asarray(mask, bool)
+    for name in set(OWN).intersection(regions or {}):
+        raise InputError(f"region {name!r}: that name is taken; choose another")
     fixed = {"arctic": np.ones(mask.shape, bool)}
     fixed |= {name: np.asarray(region) for name, region in (regions or {}).items()}
     setting = _Setting(
@@ -382,6 +385,6 @@ def _add_diagrams(
         chosen = weights * cells
         spread = spread_class_sums(members, truth, chosen, CLASSES, error)
         where.kept.add_diagram(key("spread", *place), spread)
-        for limit in (ICE_EDGE, PACK) if where.variable == "concentration" else ():
+        for limit in (ICE_EDGE, PACK_ICE) if where.variable == "concentration" else ():
             sums = probability_sums(seen, truth, chosen, limit)
             where.kept.add_diagram(key(f"reliability_{round(100 * limit)}", *place), sums)

@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from floecast.core.calendar import DAY
-from floecast.core.variables import ICE_EDGE
+from floecast.core.variables import ICE_EDGE, PACK_ICE
 from floecast.verification import drift, edge_position
 from floecast.verification.fractions_skill import fraction_cells, useful_scale
 from floecast.verification.ice_edge import edge_cells, median_edge
 from floecast.verification.probabilistic import brier_cells, crps_cells, mean_variance_cells
-from floecast.verification.regions import PACK
 from floecast.verification.score_maps import (
     KM,
     ScoreMap,
@@ -42,7 +41,7 @@ CAPTURED = (0.5, 0.9)
 """Nominal probabilities of the prediction ellipses."""
 
 _RANGES = {
-    "concentration": ("crps_marginal_zone", ICE_EDGE, PACK),
+    "concentration": ("crps_marginal_zone", ICE_EDGE, PACK_ICE),
     "ice_volume": ("crps_thin_ice", 0.0, THIN_ICE),
     "thickness": ("crps_thin_ice", 0.0, THIN_ICE),
 }
@@ -138,7 +137,7 @@ def _distribution_maps(
         cells = crps_cells(np.clip(seen, lower, upper), np.clip(truth, lower, upper), fair=True)
         maps.append(ScoreMap(name, (weights * cells, weights), mean_of))
     if variable == "concentration":
-        for limit in (ICE_EDGE, PACK):
+        for limit in (ICE_EDGE, PACK_ICE):
             cells = brier_cells(seen, truth, threshold=limit, fair=True)
             name = f"brier_{round(100 * limit)}"
             maps.append(ScoreMap(name, (weights * cells, weights), mean_of))

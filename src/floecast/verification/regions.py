@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from floecast.core.calendar import to_datetime64
 from floecast.core.errors import InputError
-from floecast.core.variables import ICE_EDGE
+from floecast.core.variables import ICE_EDGE, PACK_ICE
 
-PACK = 0.8
-"""Concentration above which ice is pack ice, below which it is the marginal zone [1]."""
+OWN = ("arctic", "pack", "marginal zone")
+"""Names of the regions that are always there: the whole, and the zones of the ice."""
 
 
 class Box(NamedTuple):
@@ -79,7 +79,7 @@ def box_regions(
     found = {}
     for name, box in boxes.items():
         south, north, west, east = box
-        if not -90 <= south < north <= 90 or max(abs(west), abs(east)) > 360:
+        if not -90 <= south < north <= 90 or not (abs(west) <= 360 and abs(east) <= 360):
             raise InputError(
                 f"region {name!r}: {tuple(box)}; expected south below north, west and east in "
                 "degrees, within -90 to 90 and -360 to 360"
@@ -100,10 +100,10 @@ def ice_zones(concentration: ArrayLike) -> dict[str, NDArray[np.bool_]]:
     Returns
     -------
     dict of (..., y, x) bool arrays
-        ``pack`` above `PACK`, ``marginal zone`` from `ICE_EDGE` to it, both included.
+        ``pack`` above `PACK_ICE`, ``marginal zone`` from `ICE_EDGE` to it, both included.
     """
     concentration = np.asarray(concentration)
-    pack = concentration > PACK
+    pack = concentration > PACK_ICE
     return {"pack": pack, "marginal zone": (concentration >= ICE_EDGE) & ~pack}
 
 

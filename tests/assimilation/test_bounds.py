@@ -33,6 +33,7 @@ def fields(upper):
 @st.composite
 def states(draw):
     concentration, damage = draw(fields(1.0)), draw(fields(1.0))
+    damage = np.where(concentration > 0, damage, 0.0)
     depths = [draw(fields(upper)) * concentration for upper in (10.0, 1.0)]
     drift = [draw(arrays(float, SHAPE, elements=st.floats(-1, 1))) for _ in range(2)]
     return IceState(*(jnp.asarray(f) for f in (concentration, *depths, *drift, damage)))
@@ -107,7 +108,8 @@ def test_ensemble_returns(ensemble):
     for name, field in back.fields().items():
         given, field = np.asarray(ensemble.fields()[name]), np.asarray(field)
         np.testing.assert_allclose(field[resolved], given[resolved], rtol=1e-12, atol=1e-14)
-        np.testing.assert_allclose(field, given, rtol=1e-12, atol=0.1)
+        if name != "damage":  # that of traces goes where the cover is rounded to none
+            np.testing.assert_allclose(field, given, rtol=1e-12, atol=0.1)
 
 
 def test_traces_of_ice_have_no_thickness_of_their_own():
@@ -125,9 +127,13 @@ def test_no_increment_leaves_the_bounds(ensemble, increments):
     free = jax.tree.map(
         jnp.add, control.to_control(ensemble), IceState(*(jnp.asarray(i) for i in increments))
     )
-    for name, field in control.to_state(free).fields().items():
+    fields = control.to_state(free).fields()
+    for name, field in fields.items():
         variable = VARIABLES[name]
         assert (field >= variable.lower).all() and (field <= variable.upper).all()
+    open_water = fields["concentration"] == 0
+    for name in ("ice_volume", "snow_volume", "damage"):
+        assert (fields[name][open_water] == 0).all()
 
 
 def test_ice_appears_and_vanishes():

@@ -241,13 +241,14 @@ class IceControl(AbstractControl):
         )
 
     def to_state(self, control):
-        """States of control variables."""
+        """States of control variables; where an analysis takes all ice away nothing is damaged."""
         concentration = self.concentration.to_value(control.concentration)
+        damage = self.damage.to_value(control.damage)
         return IceState(
             concentration=concentration,
             ice_volume=concentration * self.thickness.to_value(control.ice_volume),
             snow_volume=concentration * self.snow_depth.to_value(control.snow_volume),
             u=control.u,
             v=control.v,
-            damage=self.damage.to_value(control.damage),
+            damage=jnp.where(concentration > 0, damage, 0),
         )

@@ -162,10 +162,10 @@ class EnsembleCovariance(AbstractCovariance):
                 f"{sorted({*self.blocks})}"
             )
         self.localisation = localisation
-        roots = [root for root in map(self.taper, self.blocks) if root is not None]
-        columns = roots[0].columns if roots else ()
 
-        def about_mean(leaf):
+        def about_mean(leaf, block):
+            root = self.taper(block)
+            columns = () if root is None else root.columns
             if leaf.shape[1 : 1 + len(columns)] != columns:
                 raise InputError(
                     f"a field of the ensemble has shape {leaf.shape}; expected the members and "
@@ -176,7 +176,8 @@ class EnsembleCovariance(AbstractCovariance):
             mean = jnp.sum(members, axis=0, keepdims=True) / jnp.maximum(count, 1)
             return jnp.where(flags, members - mean, 0) * scale.astype(leaf.dtype)
 
-        self.anomalies = jax.tree.map(about_mean, ensemble)
+        leaves, structure = jax.tree.flatten(ensemble)
+        self.anomalies = jax.tree.unflatten(structure, list(map(about_mean, leaves, self.blocks)))
 
     def taper(self, block):
         """Root of the localisation of a block, or None."""

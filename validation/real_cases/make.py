@@ -16,6 +16,7 @@ from pathlib import Path
 from floecast.config import load_config
 from floecast.experiment import run
 from floecast.progress import progress_for
+from floecast.verification.scorecard import Scorecard
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"
@@ -75,10 +76,11 @@ def head():
 
 def section(folder, config, date, start, figure):
     """Tables of a case."""
-    rows = json.loads(folder.file("scorecard.json").read_text(encoding="utf-8"))
+    card = Scorecard.from_json(folder.file("scorecard.json"))
     told = json.loads(folder.file("diagnostics.json").read_text(encoding="utf-8"))
     costs = told["minimisation"]
-    count = find(rows, "analysis", "thickness", "rmse", "withheld cells")["n"]
+    withheld = {"variable": "thickness", "score": "rmse", "region": "withheld cells"}
+    count = card.select(system="analysis", **withheld).rows[0].n
     lines = [
         f"## {date}",
         "",
@@ -93,7 +95,7 @@ def section(folder, config, date, start, figure):
     ]
     for system in SYSTEMS:
         cells = [
-            text(find(rows, system, "thickness", score, "withheld cells"))
+            text(card, system, "thickness", score, "withheld cells")
             for score in ("rmse", "bias", "consistency")
         ]
         lines.append(f"| {NAMES.get(system, system)} | {' | '.join(cells)} |")
@@ -107,7 +109,7 @@ def section(folder, config, date, start, figure):
     ]
     for lead in LEADS:
         cells = [
-            text(find(rows, system, "concentration", score, "arctic", 24 * lead), digits)
+            text(card, system, "concentration", score, "arctic", 24 * lead, digits)
             for score, digits in (("rmse", 3), ("iiee", 0))
             for system in ("forecast", "persistence")
         ]
@@ -115,23 +117,14 @@ def section(folder, config, date, start, figure):
     return [*lines, ""]
 
 
-def find(rows, system, variable, score, region, lead_hours=0):
-    """The one row of a score, or None."""
-    wanted = {
-        "system": system,
-        "variable": variable,
-        "score": score,
-        "region": region,
-        "lead_hours": lead_hours,
-    }
-    return next((r for r in rows if all(r[k] == v for k, v in wanted.items())), None)
-
-
-def text(row, digits=3):
-    """A value with its interval."""
-    if row is None:
+def text(card, system, variable, score, region, lead_hours=0, digits=3):
+    """A value with its interval, nothing where there is none."""
+    rows = card.select(
+        system=system, variable=variable, score=score, region=region, lead_hours=lead_hours
+    ).rows
+    if not rows:
         return ""
-    value, low, high = (f"{row[name]:.{digits}f}" for name in ("value", "low", "high"))
+    value, low, high = (f"{getattr(rows[0], name):.{digits}f}" for name in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
 
 

@@ -133,6 +133,20 @@ def test_errors_of_the_model_neither_make_nor_lose_ice(twin):
     assert (cover[:, np.asarray(one.concentration) == 0] == 0).all()
 
 
+def test_errors_of_cover_take_ice_and_snow_along(twin):
+    """As the analysis does: else each cycle makes ice, or loses it."""
+    one = twin.restart(twin.numbers[0])
+    members = jax.tree.map(lambda leaf: jnp.repeat(jnp.asarray(leaf, float)[None], 6, axis=0), one)
+    covariance = static_covariance(twin.grid, 200e3, 0.06, 0.0)
+    moved = perturbed(members, covariance, IceControl(), jax.random.key(0))
+    cover = np.asarray(moved.concentration)
+    ice = (cover > 0.1).all(axis=0)
+    assert np.std(cover[:, ice], axis=0).mean() > 1e-3
+    for volume in (moved.ice_volume, moved.snow_volume):
+        depth = np.asarray(volume)[:, ice] / cover[:, ice]
+        np.testing.assert_allclose(depth, depth[:1].repeat(6, axis=0), rtol=1e-6)
+
+
 def test_what_is_observed_and_when(twin, truth, config):
     key, day = jax.random.key(1), 86400
     winter = twin.observe(twin.read(truth), config.observations, twin.start, twin.start + day, key)

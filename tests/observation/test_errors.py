@@ -94,6 +94,8 @@ def test_error_at_estimate_does_not_prefer_what_came_out_too_full():
     cells = np.zeros((size, 1), int)
     given = observations("concentration", reported, 1.0, 0.0, 0.0, 0, cells, np.ones((size, 1)))
     given = given.replace(error_std=concentration_error(np.clip(reported, 0, 1)))
+    assert (error_at_estimate(given, np.full((20, size), full)).error_std == given.error_std).all()
+    given = given.replace(assumed=np.ones(size, bool))
     members = np.full((20, size), full) + 0.01 * rng.normal(size=(20, size))
 
     def mean(one):

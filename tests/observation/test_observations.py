@@ -65,4 +65,4 @@ def test_nothing_to_join_is_an_error():
 def test_kinds_and_flags_keep_their_numbers_in_files():
     assert KINDS[:4] == ("concentration", "thickness", "drift_u", "drift_v")
     assert KINDS[4:] == ("freeboard", "laser_freeboard", "snow_depth")
-    assert sorted(FLAGS.values()) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+    assert sorted(FLAGS.values()) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from importlib.metadata import version
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,6 +16,7 @@ from floecast.core.projection import EPSG_3413
 from floecast.core.variables import ICE_EDGE, PACK_ICE, VARIABLES, Variable
 from floecast.observation.observations import FLAGS, KINDS
 
+from . import accessor  # noqa: F401 (registers `dataset.floecast`)
 from .store import ZarrWriter, read_dataset, write_netcdf, write_zarr
 
 __all__ = [
@@ -259,7 +261,7 @@ def gridded(variable, field, dims, grid, staggered):
         "cell_methods": variable.cell_methods,
         "comment": comment,
     }
-    encoding = {"_FillValue": FILL}
+    encoding: dict[str, Any] = {"_FillValue": FILL}
     if grid.epsg is not None:
         encoding["grid_mapping"] = "crs"
     return xr.Variable(

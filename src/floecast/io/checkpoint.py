@@ -90,7 +90,7 @@ def load_checkpoint(path, like, *, config_hash=None):
         for entry, (_, leaf) in zip(expected, wanted, strict=True):
             number = place[entry["path"]]
             loaded.append(_restored(archive[f"leaf{number}"], header["leaves"][number], leaf))
-    return structure.unflatten(loaded)
+    return jax.tree.unflatten(structure, loaded)
 
 
 def read_header(path):

@@ -125,7 +125,7 @@ def read_levels(sources, grid, heights=HEIGHTS, times=None):
     series = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
     if times is not None and not np.array_equal(times, known):
         series = {name: _in_time(known, field, times) for name, field in series.items()}
-    aloft = Aloft(np.asarray(heights, np.float32), **series)
+    aloft = Aloft(np.asarray(heights, np.float32), **series)  # type: ignore[arg-type]
     return Forcing(known if times is None else times, aloft=aloft)
 
 

@@ -47,7 +47,8 @@ def products_dataset(told, grid, *, time, issued, levels, classes, probability):
     """
     variables = {}
     for name, field in told.fields.items():
-        variable, dims = variable_of(name), ("time", "y", "x")
+        variable = variable_of(name)
+        dims: tuple[str, ...] = ("time", "y", "x")
         if name.endswith("_quantile"):
             dims = ("quantile", *dims)
         elif name == "probability_of_thickness_class":

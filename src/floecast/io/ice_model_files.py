@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,9 @@ class IceOutput:
     """
 
     def __init__(self, paths, mesh=None):
-        self.files, self.layout, self._places = [], None, None
+        self.files: list[_File] = []
+        self.layout: Any = None
+        self._places: Any = None
         """All files with their times, ascending; what they are."""
         self._mesh = None if mesh is None else read_mesh(mesh)
         for path in find_files(paths):

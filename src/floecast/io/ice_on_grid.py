@@ -112,7 +112,7 @@ class IceOnGrid:
             mask=self.cells.ocean,
             minimum_share=0.0,
         )
-        along = rotate_to_grid(*pair, EPSG_3413.rotation(definition.longitude))
+        along = rotate_to_grid(*pair, EPSG_3413.rotation(definition.longitude))  # type: ignore[call-arg]
         return tuple(self._filled(one, point) for one in along)
 
     def _filled(self, field, point):

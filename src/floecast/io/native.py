@@ -7,6 +7,8 @@ import numpy as np
 from floecast.core.projection import EPSG_3411, PolarStereographic
 from floecast.observation.footprint import grid_position
 
+from .grids import GridDefinition
+
 _LENGTH = {"m": 1.0, "km": 1e3}
 _NEAR = 1.0  # [m]; products print the axes of the ellipsoid with 3 to 5 decimals
 
@@ -42,6 +44,16 @@ class PolarGrid:
     def geographic(self):
         """Latitude and longitude of the centres, ``(y, x)`` [degrees]."""
         return self.projection.inverse(*np.meshgrid(self.x, self.y))
+
+    @property
+    def definition(self):
+        """The same for regridding."""
+        crs = (
+            f"+proj=stere +lat_0=90 +lat_ts={self.projection.latitude_true_scale} "
+            f"+lon_0={self.projection.central_longitude} +a={self.projection.semi_major} "
+            f"+b={self.projection.semi_minor} +units=m"
+        )
+        return GridDefinition.projected(self.x, self.y, crs)
 
     def on(self, grid):
         """Centres on the projected plane of a `Grid`, ``(y, x)`` each [m]."""
@@ -89,6 +101,8 @@ class PolarGrid:
         }
         for name, value in expected.items():
             given = found.get(name)
+            if name.startswith("straight") and isinstance(given, (float, int, np.number)):
+                given = (given + 180) % 360 - 180
             if not (isinstance(given, (float, int, np.number)) and abs(given - value) < _NEAR / 10):
                 source.refuse(f"{mapping} has {name} {given}, expected {value}: {self.name}")
 
@@ -113,6 +127,18 @@ NSIDC_25KM = PolarGrid(
     EPSG_3411,
     _axis(-3837500.0, 25e3, 304),
     _axis(5837500.0, -25e3, 448),
+)
+NSIDC_6KM = PolarGrid(
+    "the NSIDC polar-stereographic grid of 6.25 km (EPSG:3411)",
+    EPSG_3411,
+    _axis(-3846875.0, 6250.0, 1216),
+    _axis(5846875.0, -6250.0, 1792),
+)
+NSIDC_3KM = PolarGrid(
+    "the NSIDC polar-stereographic grid of 3.125 km (EPSG:3411)",
+    EPSG_3411,
+    _axis(-3848437.5, 3125.0, 2432),
+    _axis(5848437.5, -3125.0, 3584),
 )
 OSISAF_62KM = PolarGrid(
     "the OSI SAF polar-stereographic grid of 62.5 km (EPSG:3411)",

@@ -5,7 +5,22 @@ from dataclasses import dataclass, field
 
 from floecast.core.calendar import DAY
 
-from . import atmosphere, drift, era5_levels, model_output, satellite, wind_series
+from . import (
+    atmosphere,
+    bremen,
+    buoys,
+    concentration,
+    drift,
+    era5_levels,
+    ice_on_map,
+    model_output,
+    observation_file,
+    satellite,
+    thickness,
+    tracks,
+    wind_series,
+)
+from .ice_layouts import LAYOUTS
 
 
 @dataclass(frozen=True)
@@ -37,12 +52,15 @@ class Product:
         Whether a file is one, by the variables it holds.
     doors : mapping of str to Door
         By the function that reads it; empty for what is known but cannot be used.
+    records : function of Source or None
+        Begin and end of each record [s since 2000-01-01], where it has records along time.
     """
 
     name: str
     title: str
     recognises: Callable
     doors: Mapping[str, Door] = field(default_factory=dict)
+    records: Callable | None = None
 
 
 def _holds(*names):
@@ -69,10 +87,28 @@ def _thickness(read, check_time):
     return {"read_thickness_field": Door(read, check)}
 
 
-def _check_days(source, start, end):
-    begin, stop = satellite.nsidc_records(source)
-    for day in range(start // DAY * DAY, end + 1, DAY):
-        source.period(begin, stop, day, day + DAY)
+def _daily(name, title, recognises, read, read_field, records):
+    """A product of daily concentration."""
+
+    def check(source, start, end):
+        begin, stop = records(source)
+        for day in range(start // DAY * DAY, end + 1, DAY):
+            source.period(begin, stop, day, day + DAY)
+
+    doors = _observations(read, records) | {"concentration_field": Door(read_field, check)}
+    return Product(name, title, recognises, doors, records)
+
+
+def _track(source):
+    """Whether thickness or freeboard lies along a track."""
+    return any(
+        source.has(name) and source.dataset.variables[name].ndim == 1
+        for name in ("sea_ice_thickness", "sea_ice_freeboard")
+    )
+
+
+def _smos(source):
+    return source.has("sea_ice_thickness", "ice_thickness_uncertainty")
 
 
 def _check_levels(source, start, end):
@@ -86,34 +122,97 @@ _ALOFT = Door(era5_levels.read_levels, _check_levels)
 
 PRODUCTS = (
     Product(
+        "floecast_observations",
+        "observations of floecast (value, error_std, kind, cell, weight)",
+        observation_file.is_own,
+        {
+            "read_observations": Door(
+                observation_file.read_own, tracks.check_times(observation_file.own_times)
+            )
+        },
+    ),
+    _daily(
         "nsidc0081",
-        "NSIDC-0081 daily concentration (icecon)",
-        _holds("icecon"),
-        _observations(satellite.read_nsidc, satellite.nsidc_records)
-        | {"concentration_field": Door(satellite.read_nsidc_field, _check_days)},
+        "NSIDC-0081 or 0051 daily concentration (icecon, F18_ICECON, ...)",
+        satellite.is_nsidc,
+        satellite.read_nsidc,
+        satellite.read_nsidc_field,
+        satellite.nsidc_records,
+    ),
+    _daily(
+        "nsidc_cdr",
+        "NSIDC climate record G02202 of concentration (cdr_seaice_conc)",
+        _holds("cdr_seaice_conc"),
+        concentration.read_cdr,
+        concentration.read_cdr_field,
+        concentration.cdr_records,
+    ),
+    _daily(
+        "osisaf_concentration",
+        "OSI SAF concentration, daily or record (ice_conc)",
+        _holds("ice_conc"),
+        concentration.read_osisaf,
+        concentration.read_osisaf_field,
+        concentration.osisaf_records,
+    ),
+    _daily(
+        "amsr2_bremen",
+        "AMSR2 ASI concentration of Bremen (z, ASI Ice Concentration)",
+        bremen.is_bremen,
+        bremen.read_bremen,
+        bremen.read_bremen_field,
+        bremen.bremen_records,
     ),
     Product(
         "cryosat2_monthly",
         "CryoSat-2 monthly thickness cells (sit_m)",
         _holds("sit_m"),
         _observations(satellite.read_cryosat, satellite.cryosat_records),
+        satellite.cryosat_records,
     ),
     Product(
-        "osisaf405",
-        "OSI SAF OSI-405 drift (dX, dY)",
+        "cryosat2_l2i",
+        "CryoSat-2 level-2I track (freeboard_20_ku)",
+        _holds("freeboard_20_ku"),
+        {"read_observations": Door(tracks.read_l2i, tracks.check_times(tracks.l2i_times))},
+    ),
+    Product(
+        "cryosat2_l2p",
+        "altimeter track of level 2P (sea_ice_thickness or sea_ice_freeboard along time)",
+        _track,
+        {"read_observations": Door(tracks.read_l2p, tracks.check_times(tracks.l2p_times))},
+    ),
+    Product(
+        "smos_thin_ice",
+        "SMOS thin ice thickness (sea_ice_thickness, ice_thickness_uncertainty)",
+        _smos,
+        _observations(thickness.read_smos, thickness.smos_records),
+        thickness.smos_records,
+    ),
+    Product(
+        "osisaf_drift",
+        "OSI SAF drift OSI-405 or OSI-455 (dX, dY)",
         _holds("dX", "dY"),
         _observations(drift.read_osisaf_drift, drift.osisaf_records),
+        drift.osisaf_records,
+    ),
+    Product(
+        "iabp",
+        "positions of IABP buoys (BuoyID, Year, DOY, Lat, Lon)",
+        buoys.is_buoys,
+        {"read_observations": Door(buoys.read_buoys, tracks.check_times(buoys.buoy_times))},
     ),
     Product(
         "kimura",
         "Kimura AMSR2 drift (vx, vy)",
         _holds("vx", "vy"),
         _observations(drift.read_kimura_drift, drift.kimura_records),
+        drift.kimura_records,
     ),
     Product(
         "nextsim",
         "neXtSIM thickness (sit)",
-        _holds("sit"),
+        lambda source: source.has("sit") and not source.has("sic"),
         _thickness(model_output.read_nextsim, model_output.check_instant),
     ),
     Product(
@@ -126,8 +225,29 @@ PRODUCTS = (
         "cs2smos",
         "CS2SMOS weekly analysis (analysis_sea_ice_thickness)",
         _holds("analysis_sea_ice_thickness"),
-        _thickness(model_output.read_cs2smos, model_output.check_week),
+        _thickness(model_output.read_cs2smos, model_output.check_week)
+        | _observations(thickness.read_cs2smos_points, thickness.thickness_records),
+        thickness.thickness_records,
     ),
+    Product(
+        "gridded_thickness",
+        "CS3SMOS week, CCI or AWI month of thickness (sea_ice_thickness with uncertainty)",
+        _holds("sea_ice_thickness"),
+        _thickness(thickness.read_thickness_map, thickness.check_record)
+        | _observations(thickness.read_thickness_points, thickness.thickness_records),
+        thickness.thickness_records,
+    ),
+    *(
+        Product(
+            layout.name,
+            layout.title,
+            ice_on_map.holds(layout),
+            _thickness(ice_on_map.read_ice, ice_on_map.check_ice),
+            ice_on_map.ice_records,
+        )
+        for layout in LAYOUTS
+    ),
+    Product("nemo_mesh", "NEMO mesh mask (tmask, glamt, gphit)", _holds("tmask")),
     Product(
         "model_levels",
         "ERA5 on model levels (t, q, u, v, lnsp, z)",

@@ -78,7 +78,7 @@ def layout_of(source, grid):
         return _regular(source, axes, dims, _axis_values(source, axes), grid)
     told = _told_by_grib(source)
     if told is not None:
-        return _regular(source, *told, grid)
+        return _regular(source, *told, grid)  # type: ignore[call-arg]
     if _has_plane(source):
         return _projected(source)
     return _curvilinear(source)
@@ -155,16 +155,16 @@ def _unit(source, name, unit):
 
 def _told_by_grib(source):
     """Axes without coordinates, from what conversion from GRIB has left; None if nothing."""
-    keys = ("latitudeOfFirst", "latitudeOfLast", "longitudeOfFirst", "longitudeOfLast")
-    keys = [f"GRIB_{key}GridPointInDegrees" for key in keys]
+    names = ("latitudeOfFirst", "latitudeOfLast", "longitudeOfFirst", "longitudeOfLast")
+    keys = [f"GRIB_{name}GridPointInDegrees" for name in names]
     for dims in zip(*_AXES[:2], strict=True):
         for variable in source.dataset.variables.values():
             if set(dims) <= set(variable.dims) and set(keys) <= set(variable.attrs):
-                ends = [float(variable.attrs[key]) for key in keys]
-                if ends[3] < ends[2]:
-                    ends[3] += 360.0
-                number = [variable.sizes[dim] for dim in dims]
-                axes = np.linspace(*ends[:2], number[0]), np.linspace(*ends[2:], number[1])
+                south, north, west, east = (float(variable.attrs[key]) for key in keys)
+                if east < west:
+                    east += 360.0
+                rows, columns = (variable.sizes[dim] for dim in dims)
+                axes = np.linspace(south, north, rows), np.linspace(west, east, columns)
                 return dims, dims, axes
     return None
 
@@ -208,7 +208,8 @@ def _projected(source):
         plane.append(factor * source.numbers(name, within=(-2e7 / factor, 2e7 / factor)))
     crs = _crs(source, _mapping(source).attrs)
     try:
-        definition = GridDefinition.projected(*plane, crs)
+        x, y = plane
+        definition = GridDefinition.projected(x, y, crs)
     except InputError as error:
         source.refuse(error)
     layout = Layout(definition, ("y", "x"), {}, False, _angle_on_plane(definition))
@@ -238,7 +239,8 @@ def _angle_on_plane(definition):
     half = 0.5 * abs(definition.x[1] - definition.x[0])
     project = pyproj.Proj(crs)
     ends = [project(x + shift, y, inverse=True) for shift in (-half, half)]
-    forth, back, _ = crs.get_geod().inv(*ends[0], *ends[1])
+    geod = crs.get_geod() or pyproj.Geod(ellps="WGS84")
+    forth, back, _ = geod.inv(*ends[0], *ends[1])
     return np.radians(90.0 - _mean_azimuth(forth, back + 180.0))
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from floecast.core import display
 from floecast.core.atomic import write_text
 from floecast.core.errors import InputError
 
@@ -145,6 +146,27 @@ class RunFolder:
         self.manifest["peak_memory_mb"] = max(self.manifest["peak_memory_mb"], peak_mb)
         self._write()
 
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        rows = [
+            (stage["name"], f"{stage['seconds']:g} s", ", ".join(stage["files"]))
+            for stage in self.manifest["stages"]
+        ]
+        title, facts = self._card()
+        told = display.table(title, [*facts, *(("note", one) for one in self._remarks())])
+        return told + display.table("Stages", rows, ("done", "time", "files"))
+
+    def _card(self):
+        stages = ", ".join(stage["name"] for stage in self.manifest["stages"])
+        facts = [("path", str(self.path)), ("name", self.manifest["name"])]
+        facts += [("created", self.manifest["created"]), ("done", stages or "nothing yet")]
+        return display.Card("RunFolder", facts)
+
+    def _remarks(self):
+        return self.manifest["warnings"] + self.manifest["notes"]
+
     def _write(self):
         write_text(self._file, json.dumps(self.manifest, indent=1, ensure_ascii=False) + "\n")
 
@@ -185,12 +207,15 @@ def default_folder(name):
 
 
 def input_record(path, root):
-    """What the manifest tells of an input file: name below `root`, SHA-256, size."""
+    """What the manifest tells of an input file: name below `root`, SHA-256, size, product."""
+    from .product_owner import product_in  # the readers are not loaded to look at a manifest
+
     path = Path(path)
     return {
         "path": path.relative_to(root).as_posix(),
         "sha256": checksum(path),
         "bytes": path.stat().st_size,
+        "product": product_in(path),
     }
 
 

@@ -1,5 +1,7 @@
 """Readers of satellite concentration and thickness."""
 
+import re
+
 import numpy as np
 
 from floecast.core.calendar import DAY, to_datetime64, to_seconds
@@ -12,6 +14,7 @@ from floecast.observation.footprint import (
 )
 from floecast.observation.observations import FLAGS, observations
 
+from .gridded import beside
 from .grids import GridDefinition
 from .native import NSIDC_25KM
 from .regrid import regrid
@@ -25,6 +28,7 @@ THICKNESS_CELL = 50e3
 
 # Codes of NSIDC-0081.
 _FULL, _POLE_HOLE, _UNUSED, _COAST, _LAND, _MISSING = 250, 251, 252, 253, 254, 255
+_FRACTION = "Fraction between 0.0 - 1.0"
 # A day that misses more of its sea cells is not to be trusted in the rest either [1].
 _MOST_MISSING = 0.05
 # Less agreement between the land codes and the land of the grid means a mislabelled file [1].
@@ -34,7 +38,7 @@ _ICE = 0.15
 
 
 def read_nsidc(source, grid, start, end):
-    """Daily NASA Team concentration (NSIDC-0081, 25 km).
+    """Daily NASA Team concentration (NSIDC-0081, 25 km), of either version.
 
     Parameters
     ----------
@@ -47,7 +51,9 @@ def read_nsidc(source, grid, start, end):
     -------
     Observations
         Native cells whose footprint is at least half over ocean of the grid, which leaves out
-        lakes; time is 12 UTC. Coast, land and missing cells give none.
+        lakes; time is 12 UTC. Coast, land and missing cells give none. Of version 2, with a
+        variable ``F16_ICECON``, ``F17_ICECON``, ``F18_ICECON`` for each satellite, each day is of
+        the one that misses the fewest cells; NSIDC-0051 has the same form.
 
         Flags: ``near_coast`` within one cell of the coast code; ``suspect`` for ice without ice in
         any of the eight cells around, and for all of a day that misses over 5 % of its sea cells;
@@ -88,6 +94,7 @@ def read_nsidc(source, grid, start, end):
         seen.weight[place],
         span=DAY,
         flag=flag,
+        assumed=True,
     )
 
 
@@ -139,30 +146,66 @@ def nsidc_records(source):
 
 def _nsidc_codes(source, grid, start, end):
     """Start of each day in the period [s] and its codes ``(day, y, x)``, checked."""
-    code = source.variable("icecon", ("time", "y", "x"))
-    if code.shape[1:] != NSIDC_25KM.shape or code.dtype != np.uint8:
-        source.refuse(
-            f"icecon is {code.dtype} of shape {code.shape}, expected bytes of shape "
-            f"(time, {NSIDC_25KM.shape[0]}, {NSIDC_25KM.shape[1]})"
-        )
-    unit = code.attrs.get("units", "1")
-    if unit != "1":
-        source.refuse(f"icecon is in {unit!r}, expected codes without a unit")
-    NSIDC_25KM.check(source, "icecon", "x", "y")
+    names = nsidc_names(source)
+    for name in names:
+        code = source.variable(name, ("time", "y", "x"))
+        kept = np.dtype(code.encoding.get("dtype", code.dtype))
+        if code.shape[1:] != NSIDC_25KM.shape or kept != np.uint8:
+            source.refuse(
+                f"{name} is {kept} of shape {code.shape}, expected bytes of shape "
+                f"(time, {NSIDC_25KM.shape[0]}, {NSIDC_25KM.shape[1]})"
+            )
+        unit = code.attrs.get("units", "1")
+        if unit not in ("1", _FRACTION):
+            source.refuse(f"{name} is in {unit!r}, expected codes without a unit")
+    NSIDC_25KM.check(source, names[0], "x", "y")
     day, day_end = nsidc_records(source)
     chosen = np.flatnonzero(source.period(day, day_end, start, end))
-    codes = source.read(code, time=slice(chosen[0], chosen[-1] + 1))
+    part = slice(chosen[0], chosen[-1] + 1)
+    codes = _most_complete([_bytes(source, name, part) for name in names])
     land = (codes == _COAST) | (codes == _LAND)
     ocean, inside = _inside(grid, *NSIDC_25KM.on(grid))
     agreement = (land[:, inside] != ocean[inside]).mean(axis=1).min()
     if agreement < _LEAST_LAND_AGREEMENT:
         source.refuse(
-            f"the land codes of icecon agree with the land of the Arctic in {agreement:.0%} of the "
-            f"cells, expected over {_LEAST_LAND_AGREEMENT:.0%}: turned, damaged or no NSIDC-0081"
+            f"the land codes of {names[0]} agree with the land of the Arctic in {agreement:.0%} of "
+            f"the cells, expected over {_LEAST_LAND_AGREEMENT:.0%}: turned, damaged or of another "
+            "product"
         )
     if (codes == _UNUSED).any():
-        source.refuse(f"icecon holds the code {_UNUSED}, expected 0..251 and 253..255")
+        source.refuse(f"{names[0]} holds the code {_UNUSED}, expected 0..251 and 253..255")
     return day[chosen], codes
+
+
+def is_nsidc(source):
+    """Whether a file holds a variable of NSIDC-0081 or 0051."""
+    return any(source.has(name) for name in nsidc_names(source))
+
+
+def nsidc_names(source):
+    """Names of the concentration: ``icecon``, or one a satellite, the latest first."""
+    found = [name for name in source.dataset.variables if re.fullmatch(r"F\d\d_ICECON", str(name))]
+    return ["icecon"] if source.has("icecon") or not found else sorted(found, reverse=True)
+
+
+def _bytes(source, name, part):
+    """Codes as they stand in the file, which xarray takes for packed fractions."""
+    variable = source.variable(name)
+    values = source.read(variable, time=part)
+    if values.dtype == np.uint8:
+        return values
+    scale = variable.encoding.get("scale_factor", 1.0)
+    codes = np.rint(np.nan_to_num(values.astype(float) / scale, nan=_MISSING))
+    if codes.min() < 0 or codes.max() > _MISSING:
+        source.refuse(f"{name} holds {codes.max():g}, expected codes of 0..{_MISSING}")
+    return codes.astype(np.uint8)
+
+
+def _most_complete(satellites):
+    """Codes of each day of the satellite that misses the fewest cells, the first of equal ones."""
+    codes = np.stack(satellites)
+    best = (codes == _MISSING).sum(axis=(2, 3)).argmin(axis=0)
+    return codes[best, np.arange(codes.shape[1])]
 
 
 def _inside(grid, x, y):
@@ -176,26 +219,13 @@ def _nsidc_flags(code):
     """Bits of `FLAGS` of one day ``(y, x)``."""
     land = (code == _COAST) | (code == _LAND)
     ice = (code <= _FULL) & (code >= _ICE * _FULL)
-    alone = ice & ~_beside(ice)
+    alone = ice & ~beside(ice)
     suspect = alone | ((code == _MISSING).sum() > _MOST_MISSING * (~land).sum())
     return (
-        FLAGS["near_coast"] * _beside(land)
+        FLAGS["near_coast"] * beside(land)
         | FLAGS["suspect"] * suspect
         | FLAGS["pole_hole"] * (code == _POLE_HOLE)
     )
-
-
-def _beside(mask):
-    """Whether one of the eight cells around is in the mask."""
-    padded = np.pad(mask, 1)
-    rows, columns = mask.shape
-    around = [
-        padded[row : row + rows, column : column + columns]
-        for row in range(3)
-        for column in range(3)
-        if (row, column) != (1, 1)
-    ]
-    return np.any(around, axis=0)
 
 
 def read_cryosat(source, grid, start, end):

@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import xarray as xr
@@ -10,11 +11,22 @@ import xarray as xr
 from floecast.core.calendar import iso, to_seconds
 from floecast.core.errors import InputError
 
+from .buoy_tables import looks_like_table, read_table
 from .classic import classic_length
 
 # First bytes of netCDF-4 (HDF5) and of the classic format with short and long offsets.
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _CLASSIC = (b"CDF\x01", b"CDF\x02")
+_HEAD = 4096
+# What other files begin with, and what to do with them.
+_OTHERS = {
+    b"\x0e\x03\x13\x01": "is HDF4; take the netCDF copy of the provider, or convert it (h4toh5)",
+    b"GRIB": "is GRIB; convert it to netCDF (cdo -f nc copy)",
+    b"\x1f\x8b": "is compressed; unpack it with gunzip",
+    b"BZh": "is compressed; unpack it with bunzip2",
+    b"PK\x03\x04": "is a zip archive; unpack it",
+    b"CDF\x05": "is netCDF of 64-bit data; convert it (nccopy -k netCDF-4)",
+}
 
 _SPELLINGS = {
     "m": {"meter", "meters", "metre", "metres"},
@@ -61,7 +73,7 @@ class Source:
     path: Path
     dataset: xr.Dataset
 
-    def refuse(self, fault):
+    def refuse(self, fault) -> NoReturn:
         """Raise the `InputError` that this file has a fault."""
         raise InputError(f"{self.path}: {' '.join(str(fault).split())}")
 
@@ -214,7 +226,7 @@ class Source:
         """Variables with their dimensions, for messages."""
         return (
             ", ".join(
-                f"{name}({', '.join(variable.dims)})"
+                f"{name}({', '.join(map(str, variable.dims))})"
                 for name, variable in list(self.dataset.variables.items())[:12]
             )
             or "no variable"
@@ -223,7 +235,7 @@ class Source:
 
 @contextmanager
 def open_source(path):
-    """Open a netCDF file of any kind.
+    """Open a netCDF file of any kind, or a table of buoys.
 
     Parameters
     ----------
@@ -236,16 +248,23 @@ def open_source(path):
     Raises
     ------
     InputError
-        If there is no such file, or it is empty, damaged or no netCDF.
+        If there is no such file, or it is empty, damaged or neither.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file, expected a netCDF file")
     with _faults(path, "cannot be opened"):
         with path.open("rb") as file:
-            magic = file.read(8)
+            head = file.read(_HEAD)
+    magic = head[:8]
     if not magic:
         raise InputError(f"{path}: the file is empty, expected netCDF")
+    if looks_like_table(head):
+        yield Source(path, read_table(path))
+        return
+    for other, advice in _OTHERS.items():
+        if magic.startswith(other):
+            raise InputError(f"{path}: {advice}")
     if not magic.startswith((_HDF5, *_CLASSIC)):
         raise InputError(f"{path}: begins with {magic!r}, expected netCDF-4 or classic netCDF")
     with _faults(path, "is damaged or incomplete netCDF"):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -146,7 +147,7 @@ def _along_time(path):
     """Arrays of a store that have times, with the number of that axis."""
     arrays = zarr.open_group(path, mode="r+").array_values()
     # A scalar, such as the grid mapping, may have no list of names at all.
-    dims = ((array, array.metadata.dimension_names or ()) for array in arrays)
+    dims = ((array, getattr(array.metadata, "dimension_names", None) or ()) for array in arrays)
     return [(array, names.index("time")) for array, names in dims if "time" in names]
 
 
@@ -183,7 +184,7 @@ def read_dataset(path):
 
 
 def _opened(path):
-    how = {
+    how: dict[str, Any] = {
         "decode_times": xr.coders.CFDatetimeCoder(use_cftime=False, time_unit="ns"),
         "decode_timedelta": False,
         "decode_coords": "all",

@@ -262,9 +262,9 @@ def read_part(parts, wanted, read):
             values.append(read(part, index))
     if not found:
         return np.empty(0, int), None
-    found = np.concatenate(found)
-    order = np.argsort(found)
-    return found[order], np.concatenate(values)[order]
+    times = np.concatenate(found)
+    order = np.argsort(times)
+    return times[order], np.concatenate(values)[order]
 
 
 def few(seconds):

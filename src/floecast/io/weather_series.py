@@ -3,6 +3,7 @@
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,7 @@ class WeatherSeries:
         """
         parts = []
         for run in _runs(np.asarray(wanted)):
-            forcing = None
+            forcing: Any = None
             with self._opened(run[0], run[-1]) as groups:
                 for group in groups:
                     forcing = read_surface_forcing(group, grid, forcing)

@@ -97,7 +97,8 @@ def bilinear(source, target):
             columns.append(((row + step_y) * len(axis_x) + column + step_x)[inside])
             values.append((weight_y * weight_x)[inside])
     shape = (x.size, len(axis_y) * len(axis_x))
-    matrix = _matrix(*map(np.concatenate, (rows, columns, values)), shape)
+    row, column, value = map(np.concatenate, (rows, columns, values))
+    matrix = _matrix(row, column, value, shape)
     return matrix if joined is None else sparse.csr_array(matrix @ joined)
 
 

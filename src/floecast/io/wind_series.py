@@ -63,7 +63,7 @@ def read_wind_series(source):
         return values.reshape(time.size, -1)
 
     east, north = (along(name, "m s-1", -_FASTEST, _FASTEST) for name in (east_name, north_name))
-    places = pressure = None
+    places, pressure = (None, None), None
     if source.has("latitude", "longitude"):
         places = (
             along("latitude", "degrees_north", -90, 90),
@@ -72,7 +72,7 @@ def read_wind_series(source):
     if source.has("msl"):
         factor = 100.0 if source.unit("msl") == "hPa" else 1.0
         pressure = factor * along("msl", ("Pa", "hPa"), 8e4 / factor, 1.1e5 / factor)
-    return WindSeries(time, east, north, *(places or (None, None)), pressure)
+    return WindSeries(time, east, north, *places, pressure)
 
 
 def _series_names(source):

@@ -66,7 +66,8 @@ def error_at_estimate(observations, equivalents):
     Parameters
     ----------
     observations : Observations
-        With errors by `concentration_error`; those of other kinds stay.
+        Those that are `assumed` have errors by `concentration_error`, or in proportion to it where
+        they were joined from several; all others stay.
     equivalents : (member, p) array
         What the background shows of each; members that are NaN are left out.
 
@@ -93,8 +94,11 @@ def error_at_estimate(observations, equivalents):
     gain = variance / (variance + concentration_error(mean) ** 2)
     likely = np.clip(mean + gain * (np.asarray(observations.value) - mean), 0, 1)
     chosen = np.asarray(observations.kind) == KINDS.index("concentration")
-    error = np.where(chosen, concentration_error(likely), np.asarray(observations.error_std))
-    return observations.replace(error_std=error)
+    chosen &= np.asarray(observations.assumed)
+    value = np.clip(np.asarray(observations.value), 0, 1)
+    factor = concentration_error(likely) / concentration_error(value)
+    error = np.asarray(observations.error_std)
+    return observations.replace(error_std=np.where(chosen, factor * error, error))
 
 
 def block_group(x, y, period):
@@ -203,8 +207,7 @@ def thickness_error(
     )
     own = DENSITY["water"] * np.asarray(freeboard_error) / buoyancy
     square = sum(np.square(part) for part in shared)
-    own, shared = np.broadcast_arrays(own, np.sqrt(square) / buoyancy)
-    return ThicknessError(own, shared)
+    return ThicknessError(*np.broadcast_arrays(own, np.sqrt(square) / buoyancy))
 
 
 def representativeness_error(product_spacing, grid_spacing, variability, *, exponent=0.5):

@@ -4,8 +4,10 @@ import dataclasses
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
+from floecast.core import display
+from floecast.core.calendar import iso
 from floecast.core.errors import InputError
 
 KINDS = (
@@ -21,6 +23,9 @@ KINDS = (
 axes [m/s], height of the ice surface over the water [m], the same with the snow [m], snow over the
 ice [m]. Files keep these numbers."""
 
+UNITS = ("1", "m", "m s-1", "m s-1", "m", "m", "m")
+"""Unit of each of `KINDS`."""
+
 FLAGS = {
     "pole_hole": 1,
     "near_coast": 2,
@@ -32,6 +37,7 @@ FLAGS = {
     "masked": 128,
     "ice_type": 256,
     "outside_window": 512,
+    "interpolated": 1024,
 }
 """Bits of `Observations.flag`; 0 is good."""
 
@@ -63,6 +69,8 @@ class Observations(eqx.Module):
         Share of each cell; the sum over k is 1.
     flag : (p,) int array
         Bits of `FLAGS`; 0 is good.
+    assumed : (p,) bool array
+        Whether the error follows from the value, as the product tells none: `error_at_estimate`.
     """
 
     value: Float[np.ndarray, " p"]
@@ -76,6 +84,7 @@ class Observations(eqx.Module):
     cell: Int[np.ndarray, "p k"]
     weight: Float[np.ndarray, "p k"]
     flag: Int[np.ndarray, " p"]
+    assumed: Bool[np.ndarray, " p"]
 
     @property
     def size(self):
@@ -88,11 +97,31 @@ class Observations(eqx.Module):
         return np.stack([self.x, self.y], axis=-1)
 
     def select(self, keep):
-        """Those where `keep`, a ``(p,)`` bool or index array, says so."""
+        """Some of them.
+
+        Parameters
+        ----------
+        keep : (p,) bool array, or int array
+            Which, or their numbers.
+
+        Returns
+        -------
+        Observations
+        """
         return Observations(**{name: field[keep] for name, field in self._arrays().items()})
 
     def of_kind(self, name):
-        """Those of one of `KINDS`."""
+        """Those of one kind.
+
+        Parameters
+        ----------
+        name : str
+            One of `KINDS`.
+
+        Returns
+        -------
+        Observations
+        """
         return self.select(np.asarray(self.kind) == KINDS.index(name))
 
     def good(self):
@@ -105,7 +134,21 @@ class Observations(eqx.Module):
 
     @staticmethod
     def concatenate(parts):
-        """All observations of several sets; footprints are padded with cells of weight 0."""
+        """All observations of several sets; footprints are padded with cells of weight 0.
+
+        Parameters
+        ----------
+        parts : iterable of Observations
+
+        Returns
+        -------
+        Observations
+
+        Raises
+        ------
+        InputError
+            If there is no part.
+        """
         parts = list(parts)
         if not parts:
             raise InputError("no observations to join")
@@ -127,15 +170,74 @@ class Observations(eqx.Module):
     def _arrays(self):
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
+    def __repr__(self):
+        return display.text(self)
 
-def observations(kind, value, error_std, x, y, time, cell, weight, *, span=0, group=0, flag=0):
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        facts = [("", f"{self.size} values")]
+        kind, flag, time = (np.asarray(part) for part in (self.kind, self.flag, self.time))
+        for index in np.unique(kind):
+            here = kind == index
+            told = display.span(np.asarray(self.value)[here], UNITS[index])
+            facts.append((KINDS[index], f"{int(here.sum())} of {told}"))
+        facts.append(("flagged", str(int(np.sum(flag != 0)))))
+        if self.size:
+            facts.append(("times", f"{iso(time.min())} to {iso(time.max())}"))
+        return display.Card("Observations", facts)
+
+    def _pictures(self):
+        """Means in the cells of a raster over all positions; the two kinds of most values."""
+        good = np.flatnonzero(np.asarray(self.flag) == 0)
+        kind = np.asarray(self.kind)[good]
+        pictures = []
+        for index in np.argsort(-np.bincount(kind, minlength=len(KINDS)), kind="stable")[:2]:
+            chosen = good[kind == index]
+            if chosen.size:
+                pictures.append(_raster(self, chosen, KINDS[index], UNITS[index]))
+        return pictures
+
+
+def _raster(observations, chosen, name, unit, size=64):
+    x, y = np.asarray(observations.x), np.asarray(observations.y)
+    side = max(np.ptp(x), np.ptp(y)) or 1.0
+    column, row = (
+        np.minimum((size * (part - part.min()) / side).astype(int), size - 1)[chosen]
+        for part in (x, y)
+    )
+    sums, counts = np.zeros((size, size)), np.zeros((size, size))
+    np.add.at(sums, (row, column), np.asarray(observations.value)[chosen])
+    np.add.at(counts, (row, column), 1.0)
+    mean = np.where(counts > 0, sums / np.maximum(counts, 1.0), np.nan)
+    colours = {"concentration": "ice", "drift_u": "change", "drift_v": "change"}
+    caption = name if unit == "1" else f"{name} [{unit}]"
+    return display.Picture(caption, mean, colours.get(name, "amount"))
+
+
+def observations(
+    kind,
+    value,
+    error_std,
+    x,
+    y,
+    time,
+    cell,
+    weight,
+    *,
+    span=0,
+    group=0,
+    flag=0,
+    assumed=False,
+):
     """Observations of one kind, checked; scalars stand for all.
 
     Parameters
     ----------
     kind : str
         One of `KINDS`.
-    value, error_std, x, y, time, cell, weight, span, group, flag
+    value, error_std, x, y, time, cell, weight, span, group, flag, assumed
         As in `Observations`; all but `cell` and `weight` may be scalars if `value` is an array.
 
     Returns
@@ -168,6 +270,7 @@ def observations(kind, value, error_std, x, y, time, cell, weight, *, span=0, gr
         cell=_footprint(cell, np.int32),
         weight=_footprint(weight, float),
         flag=along(flag, np.int32),
+        assumed=along(assumed, bool),
     )
     if made.cell.shape != made.weight.shape or len(made.cell) != value.size:
         raise InputError(

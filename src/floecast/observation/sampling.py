@@ -75,7 +75,8 @@ def sample_concentration(key, truth, grid, time, *, footprint=50e3, every=1):
     true = np.asarray(observe(truth, sampled))
     noise = np.asarray(jax.random.normal(key, true.shape))
     value = np.clip(true + concentration_error(true) * noise, 0.0, 1.0)
-    return sampled.replace(value=value, error_std=concentration_error(value))
+    assumed = np.ones(value.shape, bool)
+    return sampled.replace(value=value, error_std=concentration_error(value), assumed=assumed)
 
 
 def sample_thickness(

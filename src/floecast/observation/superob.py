@@ -68,6 +68,7 @@ def superobservations(observations, grid, *, correlation=0.5):
         cell=seen,
         weight=weight,
         flag=np.zeros(cell.size, np.int32),
+        assumed=total(good.assumed) > 0,
     )
 
 

@@ -79,7 +79,8 @@ def begun(model, case):
 
 
 class Prescribed(eqx.Module):
-    """In the place of a boundary layer: air near the surface that is given, and its bulk stress."""
+    """In the place of a boundary layer: given air near the surface of each column, and its stress
+    by a bulk law."""
 
     near: dict
     drag: float = eqx.field(static=True)
@@ -102,7 +103,8 @@ def test_under_the_prescribed_air_it_is_the_plain_emulator(hourly, case):
     state, forcing = case
     near = {name: getattr(forcing, name)[1] for name in SUPPLIED}
     steady = replace(forcing, **{name: jnp.stack([near[name]] * 2) for name in SUPPLIED})
-    coupled = CoupledEmulator(hourly, Prescribed(near, 2e-3), learned_drag=2e-3)
+    sea = {name: field[np.asarray(hourly.grid.mask_t)] for name, field in near.items()}
+    coupled = CoupledEmulator(hourly, Prescribed(sea, 2e-3), learned_drag=2e-3)
     lacking = replace(forcing, **dict.fromkeys(SUPPLIED))  # what the column supplies is not read
     found = step(coupled, start(coupled, state, lacking), lacking, KEY)
     known = step(hourly, state, steady, KEY)

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.rollout import rollout
 from floecast.core.state import IceState
-from floecast.simulator.drifters import drift, velocity_at
+from floecast.simulator.drifters import at_sea, drift, velocity_at
 from floecast.simulator.model import Simulator
 
 from .conftest import steady_forcing
@@ -78,3 +79,34 @@ def test_a_drifter_stays_in_the_box():
     for _ in range(200):
         positions = drift(positions, u, jnp.zeros_like(u), GRID, 3600.0)
     assert float(positions[0, 0]) <= GRID.x[-1] + 0.5 * GRID.spacing
+
+
+def test_no_drifter_goes_ashore(arctic100):
+    """Even in motion without any order, which leads to the ends of coasts."""
+    grid, rng = arctic100, np.random.default_rng(0)
+    u, v = (
+        jnp.asarray(np.where(mask, rng.normal(0.0, 0.3, grid.shape), 0.0))
+        for mask in (grid.mask_u, grid.mask_v)
+    )
+    row, column = np.nonzero(grid.mask_t)
+    corner = np.stack([grid.x[column], grid.y[row]], axis=-1)
+    begin = jnp.asarray(corner + grid.spacing * rng.uniform(-0.5, 0.5, corner.shape))
+    assert np.all(at_sea(*begin.T, grid))
+    end = jax.lax.fori_loop(0, 160, lambda _, now: drift(now, u, v, grid, 5400.0), begin)
+    assert np.all(at_sea(*end.T, grid))
+    # They go on along the coasts.
+    assert np.mean(np.all(end == begin, axis=1)) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("positions", "words"),
+    [
+        ([[100e3, 100e3], [1e9, 0.0]], "drifter 1 at x = 1e\\+06 km"),
+        ([[np.nan, 0.0]], "drifter 0 at x = nan"),
+        ([1.0, 2.0], r"shape \(2,\); expected \(number, 2\)"),
+    ],
+)
+def test_drifters_that_are_not_at_sea_are_refused(positions, words):
+    state = IceState.at_rest(GRID, np.full(GRID.shape, 0.9), np.ones(GRID.shape))
+    with pytest.raises(InputError, match=words):
+        Simulator(GRID).start(state, drifters=positions)

@@ -2,8 +2,8 @@
 
     python validation/cyclone/make.py --work DIR [--skip NAME ...]
 
-Each run is kept in DIR, so that an interrupted command goes on. Writes README.md,
-cross_nudging.png, deformation.png and statistics.png here.
+Each run is kept in DIR, so that an interrupted command goes on; begin with an empty DIR when the
+simulator has changed. Writes README.md, cross_nudging.png, deformation.png and statistics.png here.
 """
 
 import argparse

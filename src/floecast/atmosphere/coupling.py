@@ -1,6 +1,8 @@
 """What every ice model does that stands under a boundary layer."""
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from floecast.core.errors import InputError
 
@@ -39,6 +41,26 @@ def first_aloft(forcing, grid):
 def middle_aloft(forcing, grid):
     """The large scale in the mean over the times of a forcing; see `first_aloft`."""
     return _at_sea(forcing.aloft, lambda field: field.mean(axis=0), grid)
+
+
+def sea_cells(grid):
+    """Numbers of the cells of the ocean, row by row: columns stand over these."""
+    return jnp.asarray(np.flatnonzero(np.asarray(grid.mask_t)))
+
+
+def packed(tree, cells):
+    """Some cells of fields: leaves ``(..., y, x)`` to ``(..., cell)``."""
+    return jax.tree.map(lambda leaf: leaf.reshape(*leaf.shape[:-2], -1)[..., cells], tree)
+
+
+def unpacked(tree, onto, cells):
+    """The fields `onto`, leaves ``(..., y, x)``, with the values of some cells in their place."""
+
+    def placed(values, field):
+        flat = field.reshape(*field.shape[:-2], -1).at[..., cells].set(values)
+        return flat.reshape(field.shape)
+
+    return jax.tree.map(placed, tree, onto)
 
 
 def _at_sea(aloft, function, grid):

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
 from floecast.core.calendar import iso
 from floecast.core.errors import InputError
@@ -171,7 +171,7 @@ class FilledForcing(eqx.Module):
     """
 
     known: Forcing
-    otherwise: eqx.Module
+    otherwise: PyTree
 
     @property
     def start(self):

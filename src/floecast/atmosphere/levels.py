@@ -32,6 +32,10 @@ class Levels(eqx.Module):
             Number of cells.
         top : float
             [m]
+
+        Returns
+        -------
+        Levels
         """
         return cls(np.linspace(0.0, top, count + 1))
 
@@ -47,6 +51,15 @@ class Levels(eqx.Module):
             [m]
         lowest : float
             Thickness of the lowest cell, less than ``top / count`` [m].
+
+        Returns
+        -------
+        Levels
+
+        Raises
+        ------
+        InputError
+            If the lowest cell is not thinner than the mean one.
 
         Notes
         -----

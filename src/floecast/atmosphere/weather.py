@@ -142,6 +142,11 @@ class SyntheticWeather(eqx.Module):
         Returns
         -------
         SyntheticWeather
+
+        Raises
+        ------
+        InputError
+            If the heights do not ascend from 0 on.
         """
         values = np.atleast_1d(np.asarray(heights, float))
         if values.ndim > 1 or np.any(values < 0) or np.any(np.diff(values) <= 0):

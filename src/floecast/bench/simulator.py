@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from floecast.atmosphere.weather import SyntheticWeather
 from floecast.core.calendar import to_seconds
+from floecast.core.errors import FloecastError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.core.precision import cast
@@ -142,6 +143,8 @@ def gradient_over_forward(preset, repeats):
 
     value = eqx.filter_jit(scalar)
     gradient = eqx.filter_jit(eqx.filter_value_and_grad(scalar))
+    if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient(state)[1])):
+        raise FloecastError("the gradient of a step is not finite; its time would mean nothing")
     forward, both = seconds_of_pair(value, gradient, state, repeats=repeats)
     return both / forward
 

@@ -7,10 +7,18 @@ from math import ceil
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from floecast.atmosphere.boundary_layer import BoundaryLayer
-from floecast.atmosphere.coupling import SUPPLIED, first_aloft, middle_aloft
+from floecast.atmosphere.coupling import (
+    SUPPLIED,
+    first_aloft,
+    middle_aloft,
+    packed,
+    sea_cells,
+    unpacked,
+)
+from floecast.atmosphere.forcing import Aloft
 from floecast.atmosphere.ice_drag import SKIN_ROUGHNESS
 from floecast.atmosphere.surface import Surface
 from floecast.core.constants import FREEZING_POINT, MELTING_POINT
@@ -125,6 +133,7 @@ class CoupledEmulator(eqx.Module):
     skin: Skin
     ice_roughness: Float[Array, ""]
     learned_drag: Float[Array, ""] | None
+    sea: Int[Array, " cell"]  # numbers of the cells of the ocean, row by row
     two_way: bool = eqx.field(static=True)
     interval: float = eqx.field(static=True)
 
@@ -146,6 +155,7 @@ class CoupledEmulator(eqx.Module):
         self.skin = Skin() if skin is None else skin
         self.ice_roughness = parameter(ice_roughness)
         self.learned_drag = None if learned_drag is None else parameter(learned_drag)
+        self.sea = sea_cells(emulator.grid)
         self.two_way = two_way
         self.interval = interval
 
@@ -199,7 +209,13 @@ class CoupledEmulator(eqx.Module):
         forcing = model.emulator.with_ocean(forcing)
         forcing = cast(forcing.between(forcing.time[0], forcing.time[0]), dtype)
         temperature = jnp.minimum(aloft.potential_temperature[0], MELTING_POINT)
-        surface = model._surface(ice, temperature, model._weather(forcing))
+        cover = jnp.where(jnp.asarray(self.grid.mask_t), ice.concentration, 0.0)
+        surface = model._surface(
+            replace(ice, concentration=cover),
+            model._drift(ice),
+            temperature,
+            model._weather(forcing),
+        )
         coriolis = jnp.asarray(self.grid.coriolis, dtype)
         column = model.boundary_layer.start(aloft, surface, coriolis)
         air = model._air_after(column, temperature, ice, forcing, SETTLING)
@@ -258,7 +274,12 @@ class CoupledEmulator(eqx.Module):
         count = ceil(duration / self.interval)
         length = duration / count
         begin, dtype = forcing.time[0], ice.concentration.dtype
+        before, sea = (column, temperature), self.sea
         coriolis = jnp.asarray(self.grid.coriolis, dtype)
+        # Columns do not know of each other: those over land are left as they are.
+        column, temperature, drift, ice, coriolis = packed(
+            (column, temperature, self._drift(ice), ice, coriolis), sea
+        )
 
         @partial(jax.checkpoint, prevent_cse=False)
         def advance(air, number):
@@ -266,16 +287,24 @@ class CoupledEmulator(eqx.Module):
             first = begin + jnp.floor(number * length).astype(begin.dtype)
             last = begin + jnp.floor((number + 1) * length).astype(begin.dtype)
             now = forcing.between(first, last)
-            weather = self._weather(now)
-            surface = self._surface(ice, temperature, weather)
+            aloft = middle_aloft(now, self.grid)
+            profiles = packed(aloft.profiles(), sea)
+            weather = packed(self._weather(now), sea)
+            surface = self._surface(ice, drift, temperature, weather)
             column, contact = self.boundary_layer.advance(
-                column, middle_aloft(now, self.grid), surface, coriolis, length
+                column, Aloft(aloft.height, **profiles), surface, coriolis, length
             )
             temperature = self.skin.after(temperature, ice, weather | {"contact": contact})
             return (column, temperature, self._near(contact, surface.concentration)), None
 
         nothing = dict.fromkeys(SUPPLIED, jnp.zeros_like(temperature))
-        return jax.lax.scan(advance, (column, temperature, nothing), jnp.arange(count))[0]
+        after = jax.lax.scan(advance, (column, temperature, nothing), jnp.arange(count))[0]
+        onto = (*before, dict.fromkeys(SUPPLIED, jnp.zeros_like(before[1])))
+        return unpacked(after, onto, sea)
+
+    def _drift(self, ice):
+        """Velocity of the ice at the centres of cells."""
+        return u_to_t(ice.u, self.grid), v_to_t(ice.v, self.grid)
 
     def _weather(self, forcing):
         """Mean of the forcing that the surface feels, with harmless values on land."""
@@ -286,20 +315,19 @@ class CoupledEmulator(eqx.Module):
             for name in names
         }
 
-    def _surface(self, ice, temperature, weather):
+    def _surface(self, ice, drift, temperature, weather):
         """Ice and water as the air feels them, `Surface`."""
-        ocean, still = jnp.asarray(self.grid.mask_t), jnp.zeros_like(ice.concentration)
-        concentration = jnp.where(ocean, ice.concentration, 0.0)
+        concentration = ice.concentration
         warmth = jnp.maximum(weather["ocean_temperature"] - FREEZING_POINT, 0.0)
         return Surface(
             concentration=concentration,
             ice_temperature=temperature,
             water_temperature=FREEZING_POINT + (1.0 - concentration) * warmth,
-            ice_u=u_to_t(ice.u, self.grid),
-            ice_v=v_to_t(ice.v, self.grid),
+            ice_u=drift[0],
+            ice_v=drift[1],
             water_u=weather["current_u"],
             water_v=weather["current_v"],
-            ice_roughness=still + self.ice_roughness,
+            ice_roughness=jnp.zeros_like(concentration) + self.ice_roughness,
         )
 
     def _near(self, contact, concentration):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from floecast.atmosphere.forcing import WEATHER
+from floecast.core import display
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.precision import cast
@@ -101,6 +102,10 @@ class Emulator(eqx.Module):
             [s]
         widths : sequence of int
             Channels of the levels of the network.
+
+        Returns
+        -------
+        Emulator
         """
         network = UNet.draw(key, len(feature_names()), COUNT, widths)
         return cls(grid, network, scaling, ocean, dt=dt)
@@ -115,6 +120,10 @@ class Emulator(eqx.Module):
             Name of a preset whose weights ship with floecast, or a file of `save`.
         grid : Grid, optional
             To run on in place of the preset it was trained on: the same network on other cells.
+
+        Returns
+        -------
+        Emulator
 
         Raises
         ------
@@ -213,3 +222,25 @@ class Emulator(eqx.Module):
         outputs = Outputs.of(network(*given).astype(dtype))
         snowfall = jnp.mean(forcing.snowfall, axis=0)
         return Advanced(*close(state, snowfall, outputs, model.scaling.change, model.grid, self.dt))
+
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        weights = sum(leaf.size for leaf in jax.tree.leaves(self.network))
+        noise = float(self.noise_scale)
+        facts = [
+            ("on", f"{self.grid.name}, {display.shape_text(self.grid.shape)}"),
+            ("step", f"{self.dt / 3600:g} h"),
+            (
+                "network",
+                f"{self.network.levels} levels, {weights} weights",
+            ),
+            ("computes in", self.network_dtype or "the precision of the state"),
+            ("noise", "none, deterministic" if noise == 0 else f"scale {noise:g}"),
+            ("ocean", "that of the forcing" if self.ocean is None else "own climatology"),
+        ]
+        return display.Card("Emulator", facts)

@@ -17,6 +17,7 @@ from floecast.core.keys import named_key
 
 from .losses import errors, score
 from .network import UNet
+from .sharded import placed
 
 _CLIP = 1.0
 """Norm to which a gradient is cut."""
@@ -186,20 +187,18 @@ class _Steps:
         self.pieces, self.key, self.sharding = pieces, key, sharding
         self.count = pieces.state.concentration.shape[1] - 1
 
-    def _placed(self, tree):
-        return tree if self.sharding is None else jax.device_put(tree, self.sharding)
-
     def start(self, members):
         """Leaves ``(piece, member, y, x)``."""
-        return self._placed(
-            jax.tree.map(lambda leaf: np.repeat(leaf[:, :1], members, axis=1), self.pieces.state)
+        first = jax.tree.map(
+            lambda leaf: np.repeat(leaf[:, :1], members, axis=1), self.pieces.state
         )
+        return placed(first, self.sharding)
 
     def __getitem__(self, number):
         truth = jax.tree.map(lambda leaf: leaf[:, number + 1], self.pieces.state)
         forcing = jax.tree.map(lambda leaf: leaf[:, number : number + 2], self.pieces.forcing)
         keys = jax.random.split(jax.random.fold_in(self.key, number), forcing.time.shape[0])
-        return self._placed((truth, forcing, keys))
+        return placed((truth, forcing, keys), self.sharding)
 
 
 @eqx.filter_jit
@@ -264,7 +263,8 @@ def gradient_along(emulator, pieces, key, members, sharding=None):
     for number in range(steps.count - 1):
         _, forcing, keys = steps[number]
         states.append(_forward(emulator, states[-1], forcing, keys))
-    pull = jax.tree.map(np.zeros_like, states[0])
+    pull = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), states[0])
+    pull = placed(pull, sharding)
     # An array: a number would be part of what is compiled.
     share = np.asarray(1.0 / steps.count, pull.concentration.dtype)
     total = None
@@ -327,7 +327,7 @@ def learn(emulator, archive, stage, *, seed, learner=None, sharding=None):
     learner = Learner.of(emulator.network, stage) if learner is None else learner
     if sharding is not None:
         # Where every update leaves it: the first one compiles for all.
-        learner = jax.device_put(learner, NamedSharding(sharding.mesh, PartitionSpec()))
+        learner = placed(learner, NamedSharding(sharding.mesh, PartitionSpec()))
     begins = archive.beginnings(stage.steps, emulator.dt)
     key = named_key(seed, "training", stage.name)
     for number in range(int(learner.update), stage.updates):

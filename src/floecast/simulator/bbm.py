@@ -137,8 +137,15 @@ class BBM(AbstractRheology):
         Raises
         ------
         InputError
-            If `substeps` is odd, or gives substeps longer than `LARGEST_ELASTIC_STEP` allows.
+            If `substeps` is odd, or gives substeps longer than `LARGEST_ELASTIC_STEP` allows, or
+            the parameters admit no elastic waves.
         """
+        if not (self.elasticity > 0 and self.ice_density > 0 and -1 < self.poisson_ratio < 1):
+            raise InputError(
+                f"elasticity {float(self.elasticity):g} Pa, ice_density "
+                f"{float(self.ice_density):g} kg/m3, poisson_ratio {float(self.poisson_ratio):g} "
+                "of BBM: expected the first two positive, the last between -1 and 1"
+            )
         side = float(np.min(np.asarray(grid.dx_t)[np.asarray(grid.mask_t)], initial=np.inf))
         longest = LARGEST_ELASTIC_STEP * side / float(self.wave_speed())
         needed = max(2, 2 * ceil(dt / longest / 2))
@@ -161,8 +168,8 @@ class BBM(AbstractRheology):
             stress_centre=jnp.stack([still] * 3),
             stress_corner=jnp.stack([corners] * 3),
             damage_corner=corners,
-            velocity_u=jnp.stack([state.u, still]),
-            velocity_v=jnp.stack([still, state.v]),
+            velocity_u=jnp.stack([jnp.where(grid.mask_u, state.u, 0.0), still]),
+            velocity_v=jnp.stack([still, jnp.where(grid.mask_v, state.v, 0.0)]),
             mean_across=jnp.stack([still, still]),
         )
 
@@ -239,12 +246,18 @@ class BBM(AbstractRheology):
         """
         egrid = EGrid.of(grid, state.concentration.dtype)
         frame, time = egrid.frame, dt / count
-        volume = frame.flatten(state.ice_volume)
-        concentration = frame.flatten(state.concentration)
-        healed = frame.flatten(dt * temperature_difference / self.healing)
+        # What stands on land is not read.
+        volume, concentration, healed = (
+            frame.flatten(jnp.where(grid.mask_t, field, 0.0))
+            for field in (
+                state.ice_volume,
+                state.concentration,
+                dt * temperature_difference / self.healing,
+            )
+        )
         # The ice of a corner is the mean of that around it: so is what it needs to heal.
         volume_f, concentration_f, healed_f = (
-            frame.widen(egrid.to_f(jnp.where(egrid.mask_t, field, 0.0), frame.stride))
+            frame.widen(egrid.to_f(field, frame.stride))
             for field in (volume, concentration, healed)
         )
         grounds = (

@@ -99,7 +99,7 @@ def to_vectors(state, egrid):
     return Fields(
         stress_t=tuple(frame.flatten(s) / egrid.inverse_t for s in memory.stress_centre),
         stress_f=tuple(frame.flatten(s) / egrid.inverse_f for s in memory.stress_corner),
-        intact_t=frame.flatten(1.0 - state.damage, 1.0),
+        intact_t=jnp.where(egrid.mask_t, frame.flatten(1.0 - state.damage, 1.0), 1.0),
         intact_f=frame.flatten(1.0 - memory.damage_corner, 1.0),
         u_u=frame.flatten(memory.velocity_u[0]) / scale_u,
         v_u=frame.flatten(memory.velocity_u[1]) / scale_u,

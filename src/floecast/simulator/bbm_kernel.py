@@ -3,6 +3,7 @@
 All fields are vectors of an `egrid.Frame`. Velocity is over e, stress times e^2 (see `egrid`).
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -11,8 +12,13 @@ from jaxtyping import Array, Float
 
 from floecast.core.materialised import materialised
 
-TINY = 1e-20
-"""Keeps quotients of forces finite where there is no ice."""
+from .slopes import by_slopes
+
+TINY_STRESS = 1e-8
+"""Added to squares of stress [N2/m2]."""
+TINY_DRAG = 1e-15
+"""Added to what a force is divided by [kg/m2/s]. Both keep quotients finite where there is no ice,
+and the squares of their divisors above the least number of float32, as derivatives need."""
 
 
 class Ground(NamedTuple):
@@ -128,10 +134,8 @@ def advance(fields, rheology, egrid, grounds, pushes, count, nudging):
             sum_ + frame.take(one, margin) + frame.take(two, margin)
             for sum_, one, two in zip(total, first[4:], second[4:], strict=True)
         )
-        widened = jax.tree.map(frame.widen, second)
-        # Beyond the frame there is land, whose ice is whole.
-        whole = {name: frame.widen(getattr(second, name), 1.0) for name in ("intact_t", "intact_f")}
-        return (widened._replace(**whole), total), None
+        # Beyond the frame there is land, which stays as it was.
+        return (jax.tree.map(frame.renew, fields, second), total), None
 
     nothing = jnp.zeros(frame.rows * frame.columns, fields.u_u.dtype)
     (fields, total), _ = jax.lax.scan(pair, (fields, (nothing,) * 4), None, length=count // 2)
@@ -150,9 +154,8 @@ def _substep(fields, rheology, egrid, grounds, pushes, nudging, odd):
     cut, first = cutting(margin), margin
     strain_t = materialised(lambda *v: egrid.strain_rate_t(*v, first))(*fields[4:])
     strain_f = materialised(lambda *v: egrid.strain_rate_f(*v, first))(*fields[4:])
-    predict = materialised(lambda *given: _predict(*given, rheology, cut))
-    stress_t = predict(fields[0], fields[2], strain_t, grounds[0])
-    stress_f = predict(fields[1], fields[3], strain_f, grounds[1])
+    stress_t = _predict(fields[0], fields[2], strain_t, grounds[0], rheology, cut)
+    stress_f = _predict(fields[1], fields[3], strain_f, grounds[1], rheology, cut)
 
     margin = margin + frame.stride
     stress_t, stress_f = _nudge(stress_t, stress_f, egrid, nudging, margin, odd)
@@ -169,33 +172,63 @@ def _substep(fields, rheology, egrid, grounds, pushes, nudging, odd):
     return Fields(stress_t, stress_f, intact_t, intact_f, *velocity_u, *velocity_v)
 
 
-def _invariants(stress):
-    """Mean normal stress, tension positive, and largest shear stress."""
-    total, difference, shear = stress
-    return 0.5 * total, jnp.sqrt(0.25 * difference * difference + shear * shear + TINY)
+def _normal_and_square(total, difference, shear):
+    """Mean normal stress, tension positive, and the square of the largest shear stress."""
+    return 0.5 * total, 0.25 * difference * difference + shear * shear + TINY_STRESS
 
 
 def _predict(stress, intact, strain, ground, rheology, cut):
     """Stress after elastic loading and viscous relaxation, implicit in the relaxation."""
+    power = rheology.damage_exponent - 1
+    part = by_slopes(partial(_unrelaxed, power), partial(_unrelaxed_slopes, power), cut)(
+        *stress, intact, ground.relaxation, ground.resistance, rheology.shear_reduction
+    )
 
-    def kept(*given):
-        """Part of the stress that relaxation leaves."""
-        stress, intact, relaxation, resistance = cut(given)
-        normal, shear = _invariants(stress)
-        # Ridging resistance over pressure, with the reduction by shear multiplied out.
-        square = normal * normal + rheology.shear_reduction * shear * shear + TINY
-        held = jnp.clip(-resistance * normal / square, 0.0, 1.0)
-        time = jnp.maximum(relaxation * intact ** (rheology.damage_exponent - 1), 1.0)
-        return time / (time + 1.0 - held)
+    @materialised
+    def load(part, *given):
+        stress, intact, stiffness, strain, nu = given
+        stress, intact, stiffness = cut((stress, intact, stiffness))
+        load = part * stiffness * intact
+        moduli = (1.0 / (1.0 - nu), 1.0 / (1.0 + nu), 0.5 / (1.0 + nu))
+        return tuple(
+            part * old + load * (modulus * rate)
+            for old, modulus, rate in zip(stress, moduli, strain, strict=True)
+        )
 
-    part = materialised(kept)(stress, intact, ground.relaxation, ground.resistance)
-    stress, intact, stiffness = cut((stress, intact, ground.stiffness))
-    load = part * stiffness * intact
-    nu = rheology.poisson_ratio
-    moduli = (1.0 / (1.0 - nu), 1.0 / (1.0 + nu), 0.5 / (1.0 + nu))
-    return tuple(
-        part * old + load * (modulus * rate)
-        for old, modulus, rate in zip(stress, moduli, strain, strict=True)
+    return load(part, stress, intact, ground.stiffness, strain, rheology.poisson_ratio)
+
+
+def _unrelaxed(power, total, difference, shear, intact, relaxation, resistance, reduction):
+    """Part of the stress that relaxation leaves, and parts of its slopes."""
+    normal, shear_square = _normal_and_square(total, difference, shear)
+    # Ridging resistance over pressure, with the reduction by shear multiplied out.
+    square = normal * normal + reduction * shear_square + TINY_STRESS
+    over_square = 1.0 / square
+    ratio = -resistance * normal * over_square
+    held = jnp.clip(ratio, 0.0, 1.0)
+    firmness = intact**power
+    time = jnp.maximum(relaxation * firmness, 1.0)
+    over = 1.0 / (time + 1.0 - held)
+
+    by_time = jnp.where(time > 1.0, (1.0 - held) * over * over, 0.0)
+    by_ratio = jnp.where((ratio > 0.0) & (ratio < 1.0), time * over * over, 0.0)
+    by_square = -by_ratio * ratio * over_square
+    by_normal = 2.0 * normal * by_square - by_ratio * resistance * over_square
+    return time * over, (by_time, by_normal, by_square, -by_ratio * normal * over_square)
+
+
+def _unrelaxed_slopes(power, _, kept, given):
+    by_time, by_normal, by_square, by_resistance = kept
+    total, difference, shear, intact, relaxation, _, reduction = given
+    by_shear = 2.0 * reduction * by_square  # over the component
+    return (
+        0.5 * by_normal,
+        0.25 * difference * by_shear,
+        shear * by_shear,
+        by_time * relaxation * power * intact ** (power - 1),
+        by_time * intact**power,
+        by_resistance,
+        by_square * _normal_and_square(total, difference, shear)[1],
     )
 
 
@@ -228,51 +261,103 @@ def _nudge(stress_t, stress_f, egrid, nudging, margin, odd):
 def _crack(stress, intact, ground, rheology, cut):
     """Damage ice whose stress is outside of the envelope, and take that part of the stress away."""
 
-    def kept(*given):
-        """Factor by which cracks reduce stress and intactness."""
-        stress, intact, cohesion, strength, crossing = cut(given)
-        normal, shear = _invariants(stress)
-        coulomb = shear + rheology.friction * normal
-        broken = coulomb > cohesion
-        excess = jnp.where(broken, 1.0 - cohesion / jnp.where(broken, coulomb, 1.0), 0.0)
-        crushed = normal < -strength
-        crush = jnp.where(crushed, 1.0 + strength / jnp.where(crushed, normal, -1.0), 0.0)
-        excess = jnp.where(crushed, crush, excess)
-        return 1.0 - excess * crossing * jnp.sqrt(intact)
-
+    @materialised
     def apply(part, *given):
         stress, intact, firm = cut(given)
         reduced = tuple(component * (part * firm) for component in stress)
         left = jnp.clip(intact * part, rheology.least_intact, 1.0)
         return reduced, jnp.where(firm > 0, left, 1.0)
 
-    part = materialised(kept)(stress, intact, ground.cohesion, ground.strength, ground.crossing)
-    return materialised(apply)(part, stress, intact, ground.firm)
+    part = by_slopes(_unbroken, _unbroken_slopes, cut)(
+        *stress, intact, ground.cohesion, ground.strength, ground.crossing, rheology.friction
+    )
+    return apply(part, stress, intact, ground.firm)
+
+
+def _unbroken(total, difference, shear, intact, cohesion, strength, crossing, friction):
+    """Factor by which cracks reduce stress and intactness, and parts of its slopes."""
+    normal, square = _normal_and_square(total, difference, shear)
+    largest = jnp.sqrt(square)
+    coulomb = largest + friction * normal
+    crushed = normal < -strength
+    broken = crushed | (coulomb > cohesion)
+    bound = jnp.where(crushed, strength, cohesion)
+    over = 1.0 / jnp.where(crushed, -normal, jnp.where(broken, coulomb, 1.0))
+    excess = jnp.where(broken, 1.0 - bound * over, 0.0)
+    root = jnp.sqrt(intact)
+
+    by_bound = jnp.where(broken, crossing * root * over, 0.0)
+    by_stress = -by_bound * bound * over  # of the criterion that is not met
+    by_component = jnp.where(crushed, 0.0, by_stress) / largest
+    kept = by_bound, by_stress, by_component, -0.5 * excess * crossing / root, -excess * root
+    return 1.0 - excess * crossing * root, kept
+
+
+def _unbroken_slopes(_, kept, given):
+    by_bound, by_stress, by_component, by_intact, by_crossing = kept
+    total, difference, shear, _, _, strength, _, friction = given
+    crushed = 0.5 * total < -strength
+    return (
+        0.5 * jnp.where(crushed, -by_stress, friction * by_stress),
+        0.25 * difference * by_component,
+        shear * by_component,
+        by_intact,
+        jnp.where(crushed, 0.0, by_bound),
+        jnp.where(crushed, by_bound, 0.0),
+        by_crossing,
+        jnp.where(crushed, 0.0, by_stress) * 0.5 * total,
+    )
 
 
 def _accelerate(velocity, force, push, x_first, cut):
     """New velocity at U or V: implicit in the drag, each component with the newest of the other."""
+    fixed = push.inertia, push.from_stress, push.water
 
-    def solve(own, other, force, drive, current, across, sign, push):
-        speed = jnp.sqrt((current - own) ** 2 + (across - other) ** 2 + 1e-12)
-        drag = push.water * speed
-        total = push.inertia * own + push.from_stress * force + drive + drag * current
-        total = total + sign * push.rotation * other
-        return total / (push.inertia + drag + TINY)
+    def along_x(x, y):
+        turning = push.rotation, push.x, push.current_x, push.current_y
+        return by_slopes(partial(_solve, 1.0), partial(_solve_slopes, 1.0), cut)(
+            x, y, force[0], *fixed, *turning
+        )
 
-    @materialised
-    def along_x(*given):
-        x, y, force, push = cut(given)
-        return solve(x, y, force, push.x, push.current_x, push.current_y, 1.0, push)
-
-    @materialised
-    def along_y(*given):
-        x, y, force, push = cut(given)
-        return solve(y, x, force, push.y, push.current_y, push.current_x, -1.0, push)
+    def along_y(x, y):
+        turning = push.rotation, push.y, push.current_y, push.current_x
+        return by_slopes(partial(_solve, -1.0), partial(_solve_slopes, -1.0), cut)(
+            y, x, force[1], *fixed, *turning
+        )
 
     x, y = velocity
     if x_first:
-        x = along_x(x, y, force[0], push)
-        return x, along_y(x, y, force[1], push)
-    y = along_y(x, y, force[1], push)
-    return along_x(x, y, force[0], push), y
+        x = along_x(x, y)
+        return x, along_y(x, y)
+    y = along_y(x, y)
+    return along_x(x, y), y
+
+
+def _solve(sign, own, other, force, inertia, from_stress, water, rotation, drive, current, across):
+    """New component of the velocity, and parts of its slopes."""
+    slip, slip_across = current - own, across - other
+    speed = jnp.sqrt(slip * slip + slip_across * slip_across + 1e-12)
+    drag = water * speed
+    over = 1.0 / (inertia + drag + TINY_DRAG)
+    total = inertia * own + from_stress * force + drive + drag * current
+    new = (total + sign * rotation * other) * over
+
+    return new, (over, speed, (current - new) * over * water / speed)
+
+
+def _solve_slopes(sign, new, kept, given):
+    over, speed, by_slip = kept
+    own, other, force, inertia, from_stress, water, rotation, _, current, across = given
+    slip, slip_across = current - own, across - other
+    return (
+        inertia * over - by_slip * slip,
+        sign * rotation * over - by_slip * slip_across,
+        from_stress * over,
+        (own - new) * over,
+        force * over,
+        (current - new) * over * speed,
+        sign * other * over,
+        over,
+        water * speed * over + by_slip * slip,
+        by_slip * slip_across,
+    )

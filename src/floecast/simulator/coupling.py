@@ -2,9 +2,17 @@
 
 from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 
-from floecast.atmosphere.coupling import SUPPLIED, first_aloft, middle_aloft
+from floecast.atmosphere.coupling import (
+    SUPPLIED,
+    first_aloft,
+    middle_aloft,
+    packed,
+    unpacked,
+)
+from floecast.atmosphere.forcing import Aloft
 from floecast.atmosphere.surface import Surface
 from floecast.core.operators import u_to_t, v_to_t
 
@@ -91,9 +99,16 @@ def advance_column(simulator, state, forcing):
     grid = simulator.grid
     surface = surface_below(simulator, state, forcing.middle(), grid)
     aloft = middle_aloft(forcing, grid)
+    # Columns do not know of each other: those over land are left as they are.
+    coriolis, still = jnp.asarray(grid.coriolis), jnp.zeros_like(state.concentration)
+    at_sea = packed((state.boundary_layer, aloft.profiles(), surface, coriolis), simulator.sea)
     column, contact = simulator.boundary_layer.advance(
-        state.boundary_layer, aloft, surface, jnp.asarray(grid.coriolis), simulator.inner_dt
+        at_sea[0], Aloft(aloft.height, **at_sea[1]), *at_sea[2:], simulator.inner_dt
     )
+    # Land is given the values of some cell of the sea: no one reads them, they are harmless.
+    on_land = jax.tree.map(lambda field: still + jax.lax.stop_gradient(field[..., 0]), contact)
+    onto = state.boundary_layer, on_land
+    column, contact = unpacked((column, contact), onto, simulator.sea)
     fields = {name: jnp.stack([getattr(contact, name)] * 2) for name in SUPPLIED}
     forcing = replace(forcing, **fields, aloft=None, contact=contact)
     return replace(state, boundary_layer=column), forcing

@@ -63,6 +63,11 @@ class Frame(eqx.Module):
         """A vector shortened by stages, whole again."""
         return jnp.pad(vector, (self.size - vector.shape[0]) // 2, constant_values=fill)
 
+    def renew(self, vector, inner):
+        """A whole vector with new values, but for its ends, which have no derivative."""
+        start = (self.size - inner.shape[0]) // 2
+        return jax.lax.dynamic_update_slice(jax.lax.stop_gradient(vector), inner, (start,))
+
     def corners(self, vector):
         """Field at F points, ``(ny + 1, nx + 1)``, of a vector."""
         return self.take(vector, self.pad).reshape(self.rows, self.columns)

@@ -1,12 +1,19 @@
 """Refusing what cannot be simulated, and telling where a simulation failed."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from floecast.atmosphere.forcing import check_forcing
 from floecast.core.calendar import iso
-from floecast.core.errors import FloecastError
-from floecast.core.state import check_state
+from floecast.core.errors import FloecastError, InputError
+from floecast.core.state import IceState, check_state
+from floecast.core.variables import STATE
+
+from .state import SimulatorState
+
+OPTIONAL = ("snowfall", "current_u", "current_v", "sea_surface_height", "ocean_temperature")
+"""Forcing fields that are read where they are there."""
 
 
 class SimulationFailed(FloecastError):
@@ -28,13 +35,90 @@ def check_input(simulator, state, forcing, start, end):
     Raises
     ------
     InputError
-        Naming variable, place and number of bad values, or the hours that are missing.
+        Naming variable, place and number of bad values, or the hours that are missing; if fields
+        are not all of one precision, or the state is one of another simulator.
     """
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((state, forcing, start))):
         return  # inside a compiled function there are no values to look at
     check_state(state, simulator.grid)
+    _check_precision(state)
+    if isinstance(state, SimulatorState):
+        _check_memory(simulator, state)
+    if forcing is None:
+        raise InputError("a simulator needs a forcing, not None")
     if hasattr(forcing, "time"):
-        check_forcing(forcing, simulator.grid, int(start), int(end), simulator.needs)
+        given = [name for name in OPTIONAL if getattr(forcing, name) is not None]
+        needed = dict.fromkeys((*simulator.needs, *given))
+        check_forcing(forcing, simulator.grid, int(start), int(end), tuple(needed))
+    else:
+        _check_closed_form(simulator, forcing, start)
+
+
+def _check_precision(state):
+    """Refuse fields that are not all float32 or all float64."""
+    kinds = {name: np.asarray(field).dtype.name for name, field in state.fields().items()}
+    if len(set(kinds.values())) > 1 or kinds["concentration"] not in ("float32", "float64"):
+        raise InputError(
+            f"the fields of the state must be all float32 or all float64, not {kinds}; "
+            "core.precision.cast makes them so"
+        )
+
+
+def _check_memory(simulator, state):
+    """Refuse a state with the memory of another simulator, or with values that are not finite."""
+    grid, ice = simulator.grid, state.concentration
+    alone = IceState(**{name: jax.ShapeDtypeStruct(grid.shape, ice.dtype) for name in STATE})
+    expected = {
+        "rheology": jax.eval_shape(lambda: simulator.rheology.memory(_zeros(alone), grid)),
+        "thermodynamics": jax.eval_shape(
+            lambda: simulator.thermodynamics.memory(_zeros(alone), {}, grid)
+        ),
+    }
+    for name, memory in expected.items():
+        found = getattr(state, name)
+        alike = jax.tree.structure(found) == jax.tree.structure(memory) and all(
+            np.shape(leaf)[-leaf_there.ndim :] == leaf_there.shape
+            for leaf, leaf_there in zip(
+                jax.tree.leaves(found), jax.tree.leaves(memory), strict=True
+            )
+        )
+        if not alike:
+            raise InputError(
+                f"the state holds {type(found).__name__} as the memory of its {name}, on another "
+                f"grid or not what {type(getattr(simulator, name)).__name__} remembers; "
+                "begin with its ice alone, state.ice()"
+            )
+    if (state.boundary_layer is None) != (simulator.boundary_layer is None):
+        raise InputError(
+            "the state or the simulator has a boundary layer and the other has none; begin with "
+            "the ice alone, state.ice()"
+        )
+    for name in ("age", "rheology", "thermodynamics", "boundary_layer", "drifters"):
+        for path, leaf in jax.tree_util.tree_leaves_with_path(getattr(state, name)):
+            leaf = np.asarray(leaf)
+            bad = ~np.isfinite(leaf) | (leaf < 0 if name == "age" else False)
+            if leaf.shape[-2:] == grid.shape:  # what stands on land is not read
+                bad = bad & grid.mask_t
+            if np.any(bad):
+                where = tuple(map(int, np.argwhere(bad)[0]))
+                raise InputError(
+                    f"{name}{jax.tree_util.keystr(path)} is {leaf[where]:g} at {where}, and bad at "
+                    f"{int(bad.sum())} places; expected finite values"
+                    + (" not below 0" if name == "age" else "")
+                )
+
+
+def _zeros(shapes):
+    return jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+
+
+def _check_closed_form(simulator, forcing, start):
+    """Refuse weather in closed form that lacks what the simulator reads."""
+    first = jax.eval_shape(lambda: forcing.between(start, start + simulator.dt))
+    found = list(first.fields()) + ["aloft"] * (first.aloft is not None)
+    absent = [name for name in simulator.needs if name not in found]
+    if absent:
+        raise InputError(f"the forcing lacks {', '.join(absent)}; it holds {', '.join(found)}")
 
 
 def check_finite(times, states, grid, dt):

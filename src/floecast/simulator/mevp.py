@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from floecast.core.constants import GRAVITY, ICE_DENSITY, SNOW_DENSITY
+from floecast.core.errors import InputError
 from floecast.core.parameter import parameter
 from floecast.core.precision import cast
 
@@ -149,7 +150,15 @@ class MEVP(AbstractRheology):
         return min(LONGEST_STEP, 0.5 * float(np.min(grid.dx_t[grid.mask_t])) / MAX_SPEED)
 
     def count_substeps(self, grid, dt):
-        """See `AbstractRheology.count_substeps`; the iterations, whatever the step."""
+        """See `AbstractRheology.count_substeps`; the iterations, whatever the step.
+
+        Raises
+        ------
+        InputError
+            If there are none.
+        """
+        if self.iterations < 1:
+            raise InputError(f"iterations of MEVP must be 1 or more, not {self.iterations}")
         return self.iterations
 
     def carry(self, before, after, scheme, grid, dt, substeps):

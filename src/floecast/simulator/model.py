@@ -6,10 +6,12 @@ from math import ceil
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
 
 from floecast.atmosphere.boundary_layer import BoundaryLayer
-from floecast.atmosphere.coupling import SUPPLIED
+from floecast.atmosphere.coupling import SUPPLIED, sea_cells
+from floecast.core import display
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.operators import east, north
@@ -18,7 +20,7 @@ from floecast.core.precision import cast
 
 from .advection import AbstractScheme, Mesh, Upwind, count_substeps, limit_speed
 from .coupling import advance_column, start_column
-from .drifters import drift
+from .drifters import check_drifters, drift
 from .free_drift import FreeDrift
 from .guard import check_input
 from .interfaces import AbstractRheology, AbstractThermodynamics
@@ -54,7 +56,8 @@ class Simulator(eqx.Module):
     Raises
     ------
     InputError
-        If `dt` is not a positive whole number, or the rheology was given too few substeps.
+        If a part is not of its kind, `dt` is not a positive whole number, or the rheology was given
+        too few substeps or parameters that it cannot compute with.
 
     Notes
     -----
@@ -72,8 +75,9 @@ class Simulator(eqx.Module):
     thermodynamics: AbstractThermodynamics
     scheme: AbstractScheme
     boundary_layer: BoundaryLayer | None
+    sea: Int[Array, " cell"] | None  # cells that have a column of air
     ice_roughness: Float[Array, ""]
-    ocean: eqx.Module | None
+    ocean: PyTree
     dt: int = eqx.field(static=True)
     inner_steps: int = eqx.field(static=True)
     rheology_substeps: int = eqx.field(static=True)
@@ -91,13 +95,25 @@ class Simulator(eqx.Module):
         ocean=None,
         dt=21600,
     ):
-        if dt != int(dt) or dt < 1:
-            raise InputError(f"dt must be a positive whole number of seconds, not {dt}")
+        if not (isinstance(dt, int | float | np.integer) and dt >= 1 and dt % 1 == 0):
+            raise InputError(f"dt must be a positive whole number of seconds, not {dt!r}")
+        rheology = FreeDrift() if rheology is None else rheology
+        thermodynamics = SimpleFreezing() if thermodynamics is None else thermodynamics
+        scheme = Upwind() if scheme is None else scheme
+        for name, part, kind, example in (
+            ("grid", grid, Grid, 'fc.Grid.preset("arctic50")'),
+            ("rheology", rheology, AbstractRheology, "fc.BBM()"),
+            ("thermodynamics", thermodynamics, AbstractThermodynamics, "fc.Winton()"),
+            ("scheme", scheme, AbstractScheme, "fc.WENO()"),
+        ):
+            if not isinstance(part, kind):
+                raise InputError(f"{name} of a Simulator is {part!r}; expected one like {example}")
         self.grid = grid
-        self.rheology = FreeDrift() if rheology is None else rheology
-        self.thermodynamics = SimpleFreezing() if thermodynamics is None else thermodynamics
-        self.scheme = Upwind() if scheme is None else scheme
+        self.rheology = rheology
+        self.thermodynamics = thermodynamics
+        self.scheme = scheme
         self.boundary_layer = boundary_layer
+        self.sea = None if boundary_layer is None else sea_cells(grid)
         self.ice_roughness = parameter(ice_roughness)
         self.ocean = ocean
         self.dt = int(dt)
@@ -135,22 +151,35 @@ class Simulator(eqx.Module):
         SimulatorState
             Without stress, the ice of age 0. If neither part of the simulator remembers anything
             and no drifter is followed, `state` itself.
+
+        Raises
+        ------
+        InputError
+            If a drifter is on land or outside of the grid.
         """
         if isinstance(state, SimulatorState):
             return state
         fields = {}
         if forcing is not None:
             fields = {name: field[0] for name, field in forcing.fields().items()}
-        rheology = self.rheology.memory(state, self.grid)
-        thermodynamics = self.thermodynamics.memory(state, fields, self.grid)
+        rheology, thermodynamics = self._memories(state, fields)
         remembered = rheology, thermodynamics, drifters, self.boundary_layer
         if all(part is None for part in remembered):
             return state
+        if drifters is not None:
+            drifters = check_drifters(drifters, self.grid)
         state = complete(state, drifters)
         state = replace(state, rheology=rheology, thermodynamics=thermodynamics)
         if self.boundary_layer is None:
             return state
         return replace(state, boundary_layer=start_column(self, state, forcing))
+
+    def _memories(self, state, fields):
+        """What the rheology and the thermodynamics remember at the start of a run."""
+        return (
+            self.rheology.memory(state, self.grid),
+            self.thermodynamics.memory(state, fields, self.grid),
+        )
 
     def check(self, state, forcing, start, end):
         """Refuse what cannot be stepped, with an InputError; see `guard.check_input`."""
@@ -172,7 +201,20 @@ class Simulator(eqx.Module):
         -------
         state
             Of the same kind.
+
+        Raises
+        ------
+        InputError
+            If the state lacks what `start` gives it.
         """
+        if not isinstance(state, SimulatorState) and (
+            self.boundary_layer is not None
+            or any(memory is not None for memory in self._memories(state, {}))
+        ):
+            raise InputError(
+                "the state lacks what this simulator remembers from step to step; begin with "
+                "state = simulator.start(state, forcing)"
+            )
         model, forcing = cast((self, forcing), state.concentration.dtype)
         begin, inner = forcing.time[0], self.inner_dt
         if self.inner_steps == 1:
@@ -204,6 +246,21 @@ class Simulator(eqx.Module):
             after = replace(after, drifters=drift(after.drifters, after.u, after.v, grid, dt))
         after = thermodynamics.advance(after, forcing, grid, dt)
         return _still_without_ice(after)
+
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        inner = f"{self.inner_steps} of {self.inner_dt:g} s" if self.inner_steps > 1 else "none"
+        facts = [("on", f"{self.grid.name}, {display.shape_text(self.grid.shape)}")]
+        facts += [("step", f"{self.dt / 3600:g} h"), ("inner steps", inner)]
+        for name in ("rheology", "thermodynamics", "scheme", "boundary_layer", "ocean"):
+            part = getattr(self, name)
+            facts.append((name, "none" if part is None else type(part).__name__))
+        return display.Card("Simulator", facts)
 
 
 def _still_without_ice(state):

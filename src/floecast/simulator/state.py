@@ -6,7 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from floecast.core.state import IceState
+from floecast.core import display
+from floecast.core.state import IceState, field_facts, field_pictures
 from floecast.core.variables import STATE
 
 
@@ -53,6 +54,21 @@ class SimulatorState(eqx.Module):
     def fields(self):
         """The fields of `IceState` by name, in the order of `variables.STATE`."""
         return self.ice().fields()
+
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        parts = ("rheology", "thermodynamics", "boundary_layer", "drifters")
+        kept = [name for name in parts if getattr(self, name) is not None]
+        remembered = [("memory of", ", ".join(kept))] if kept else []
+        return display.Card("SimulatorState", field_facts(self) + remembered)
+
+    def _pictures(self):
+        return field_pictures(self)
 
 
 def complete(state, drifters=None):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from floecast.core.errors import InputError
 from floecast.core.materialised import materialised
 
 from .advection import LEAST_AMOUNT, AbstractScheme, outgoing, pad, ratio_of
@@ -19,6 +20,11 @@ class WENO(AbstractScheme):
     ----------
     order : int
         5 or 7.
+
+    Raises
+    ------
+    InputError
+        If it has another order.
 
     Notes
     -----
@@ -49,6 +55,10 @@ class WENO(AbstractScheme):
     """
 
     order: int = eqx.field(static=True, default=5)
+
+    def __check_init__(self):
+        if self.order not in (5, 7):
+            raise InputError(f"the order of WENO is 5 or 7, not {self.order!r}")
 
     def faces(self, flow, mesh):
         """See `AbstractScheme.faces`: which cells each face reads."""

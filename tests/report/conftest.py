@@ -1,4 +1,4 @@
-"""A made-up run folder, smooth but plausible, for looking at the report."""
+"""Made-up folders of a run and of a forecast, smooth but plausible, for looking at the report."""
 
 import json
 
@@ -7,7 +7,9 @@ import pytest
 import xarray as xr
 
 from floecast.core.grid import Grid
+from floecast.io.run_folder import checksum
 
+MEMBERS, REJECTED = 6, 3
 START = np.datetime64("2015-01-01T00:00:00", "ns")
 SYSTEMS = {"forecast": 0.6, "persistence": 1.0, "free run": 0.85, "my model": 1.3}
 
@@ -80,12 +82,27 @@ def write_forecast(folder, grid, days, twin):
     product = dataset(grid, leads(grid, days, 0.3), time=times)
     product["forecast_reference_time"] = START
     product.to_netcdf(folder / "forecast.nc")
+    write_members(folder, grid, times)
     truth = leads(grid, days, 0.3, hasty=1.8)
     names = ("concentration", "ice_volume") if twin else ("concentration",)
     truth = {name: truth[name].copy() for name in names}
     if not twin:
         truth["concentration"][1] = np.nan
     dataset(grid, truth, time=times).to_netcdf(folder / "verification.nc")
+
+
+def write_members(folder, grid, times):
+    """Members whose edges lie some tens of kilometres apart, more so with the lead."""
+    every = []
+    for number in range(MEMBERS):
+        days = np.arange(len(times))
+        apart = (number - (MEMBERS - 1) / 2) * (0.2 + 0.1 * days)
+        one = [ice(grid, 0.3 * day + shift) for day, shift in zip(days, apart, strict=True)]
+        concentration, volume = (np.stack(fields) for fields in zip(*one, strict=True))
+        fields = {"concentration": concentration, "ice_volume": volume}
+        every.append(dataset(grid, fields, time=times).drop_vars("crs"))
+    members = xr.concat(every, "realization", coords="minimal", compat="override")
+    members.to_netcdf(folder / "forecast_members.nc")
 
 
 def write_observations(folder, grid):
@@ -103,7 +120,7 @@ def write_observations(folder, grid):
         "kind": kind,
         "x": grid.x[columns],
         "y": grid.y[rows],
-        "flag": 0 * kind,
+        "flag": np.where(np.arange(len(kind)) < REJECTED, 8, 0),
         "assimilated": (np.arange(len(rows)) % 3 > 0).astype("i1"),
         "background": true + spread * rng.standard_normal(len(true)),
         "background_spread": spread,
@@ -151,14 +168,16 @@ def scorecard(days, twin):
     return rows
 
 
-def write_manifest(folder, title, twin, **more):
+def write_manifest(folder, title, twin, preset="arctic100", **more):
     manifest = {
         "name": "winter-2015",
         "created": "2026-11-22T12:00:00Z",
         "seed": 7,
         "config": {
             "title": title,
+            "grid": preset,
             "background": {"source": "twin" if twin else "files"},
+            "weather": {"knowledge": "forecast" if twin else "climatology"},
             "ensemble": {"members": 40},
         },
         "versions": {"floecast": "0.1.0", "jax": "0.10.2"},
@@ -184,8 +203,46 @@ def make_run():
         write_analysis(folder, grid)
         write_forecast(folder, grid, days, twin)
         write_observations(folder, grid)
-        write_manifest(folder, title, twin, **more)
+        write_manifest(folder, title, twin, preset, **more)
         (folder / "scorecard.json").write_text(json.dumps(scorecard(days, twin)))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_forecast():
+    """Function that writes a forecast from the analysis of a run into a folder and returns it."""
+
+    def make(folder, run, days=2):
+        grid = Grid.preset("arctic100")
+        (run / "analysis_ensemble.nc").write_bytes(b"members")
+        times = START + np.arange(days + 1) * np.timedelta64(1, "D")
+        fields = leads(grid, days, 0.3)
+        for name, size in (("major", 0.2), ("minor", 0.1), ("angle", 30.0)):
+            fields[f"drift_ellipse_{name}"] = size + 0 * fields["u"]
+        product = dataset(grid, fields, time=times)
+        product["members"] = "time", np.array([MEMBERS] * days + [MEMBERS - 1], "f4")
+        product.to_netcdf(folder / "forecast.nc")
+        walk = 2e4 * np.arange(days + 1) * np.arange(MEMBERS)[:, None]
+        drifters = {"drifter_x": walk - 8e5, "drifter_y": walk + 1e5}
+        trajectories = {
+            n: (("drifter", "realization", "time"), v[None]) for n, v in drifters.items()
+        }
+        trajectories |= {
+            f"{n}_mean": (("drifter", "time"), v.mean(axis=0)[None]) for n, v in drifters.items()
+        }
+        names = {"drifter_name": ("drifter", ["ship <1>"]), "time": times}
+        xr.Dataset(trajectories, names).to_netcdf(folder / "trajectories.nc")
+        write_manifest(folder, "", False)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["config"] = {
+            "analysis": str(run),
+            "analysis_sha256": checksum(run / "analysis_ensemble.nc"),
+            "weather": {"knowledge": "climatology"},
+            "ellipse": 0.8,
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest))
         return folder
 
     return make

@@ -15,7 +15,6 @@ from floecast.report.curves import (
 from floecast.report.drawing import style
 from floecast.report.summary import (
     analysis_table,
-    lead_table,
     number,
     score_groups,
     scorecard_rows,
@@ -110,16 +109,6 @@ def test_analysis_table():
     assert table.rows[1][1].interval == "0.50 to 0.61"
     assert table.note == "withheld cells, n = 12"
     assert analysis_table(Scorecard([row("background", 0.5)])) is None
-
-
-def test_lead_table_leaves_out_the_start_and_copes_without_persistence():
-    alone = lead_table(Scorecard([edge("forecast", 0.0, 0), edge("forecast", 80, 1)]), "iiee")
-    assert alone.head == ("lead", "forecast")
-    assert [[line[0], line[1].value] for line in alone.rows] == [["1 d", "80.0"]]
-    both = lead_table(Scorecard([edge("forecast", 80, 1), edge("persistence", 100, 1)]), "iiee")
-    assert both.title == "Ice-edge error (IIEE) [1000 km²]"
-    assert [cell.value for cell in both.rows[0][1:]] == ["80.0", "100", "−20 %"]
-    assert lead_table(Scorecard([]), "iiee") is None
 
 
 def test_curves_need_two_leads_and_finite_values():

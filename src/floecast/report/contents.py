@@ -1,5 +1,6 @@
-"""What a run folder holds, read and checked before anything is drawn."""
+"""What a folder of a run or of a forecast holds, read and checked before anything is drawn."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,53 +9,93 @@ import xarray as xr
 
 from floecast.core.errors import InputError
 from floecast.io.cf import read_dataset
-from floecast.io.run_folder import read_manifest
+from floecast.io.run_folder import checksum, read_manifest
 from floecast.verification.scorecard import Scorecard
 
-_MAKERS = {"analysis.nc": "assimilate", "forecast.nc": "forecast"}
+ANALYSIS, ENSEMBLE, MEMBERS = "analysis.nc", "analysis_ensemble.nc", "forecast_members.nc"
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Products of a run.
+    """Products of a run, or of a forecast from the analysis of one.
 
     Parameters
     ----------
+    folder : Path
     manifest : dict
-    analysis, forecast : Dataset
+    analysis : Dataset or None
+        With the background; None for a forecast whose analysis is not there, or has no such file.
+    forecast : Dataset
     verification : Dataset or None
         On the times of the forecast, NaN where nothing is known.
     observations : Dataset or None
+    notes : list of str
+        Of the run, after those of the analysis that it began from.
+    diagnostics : dict
+        Of the analysis; empty where there are none.
+    edge, dates, trajectories : Dataset or None
+        Ice edge, freeze-up and break-up, drifters.
     scores : Scorecard
         Empty where the run has none.
     """
 
+    folder: Path
     manifest: dict
-    analysis: xr.Dataset
+    analysis: xr.Dataset | None
     forecast: xr.Dataset
     verification: xr.Dataset | None
     observations: xr.Dataset | None
+    notes: list
+    diagnostics: dict
+    edge: xr.Dataset | None
+    dates: xr.Dataset | None
+    trajectories: xr.Dataset | None
     scores: Scorecard
+
+    @property
+    def config(self):
+        """Configuration of the run."""
+        return self.manifest["config"]
+
+    @property
+    def start(self):
+        """Fields at the start: those of the analysis, else the first time of the forecast."""
+        return self.forecast.isel(time=0) if self.analysis is None else self.analysis
 
     @property
     def twin(self):
         """Whether the truth is known everywhere because a model made it."""
-        return self.manifest["config"].get("background", {}).get("source") == "twin"
+        return (
+            self.config.get("background", {}).get("source") in ("twin", "simulated")
+            or of_analysis(self.manifest)
+            and self.weather == "forecast"
+        )
+
+    @property
+    def weather(self):
+        """What the forecast knows of the weather; None where the configuration does not tell."""
+        return self.config.get("weather", {}).get("knowledge")
+
+    @property
+    def members(self):
+        """File of the members of the forecast; None where they were not kept."""
+        file = self.folder / MEMBERS
+        return file if file.is_file() else None
 
     @property
     def polar(self):
         """Whether the grid lies on the map of EPSG:3413."""
-        return "crs" in self.analysis.variables
+        return "crs" in self.forecast.variables
 
     @property
     def title(self):
         """Title of the case, or the name of the run."""
-        return self.manifest["config"].get("title") or self.manifest["name"]
+        return self.config.get("title") or self.manifest["name"]
 
     @property
     def issued(self):
         """Valid time of the analysis, text."""
-        return time_text(self.analysis["time"].values)
+        return time_text(self.start["time"].values)
 
     @property
     def leads(self):
@@ -69,7 +110,7 @@ class Contents:
 
 
 def read_contents(folder):
-    """Read the products of a run.
+    """Read the products of a run, or of a forecast from an analysis.
 
     Parameters
     ----------
@@ -82,23 +123,64 @@ def read_contents(folder):
     Raises
     ------
     InputError
-        If the manifest, the analysis or the forecast is missing or has no concentration.
+        If the manifest, the forecast or, in a run, the analysis is missing or has no concentration.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    analysis, forecast = (_required(folder / name) for name in _MAKERS)
+    if of_analysis(manifest):
+        source = _analysis_folder(manifest)
+        analysis = None if source is None else _loaded(source / ANALYSIS)
+        forecast = _required(folder / "forecast.nc", "forecast --analysis FOLDER")
+    else:
+        source = folder
+        analysis = _required(folder / ANALYSIS, "assimilate --config CONFIG")
+        forecast = _required(folder / "forecast.nc", "forecast --config CONFIG")
     verification = _optional(folder / "verification.nc")
     if verification is not None:
         verification = verification.reindex(time=forecast["time"])
     card = folder / "scorecard.json"
     return Contents(
+        folder=folder,
         manifest=manifest,
         analysis=analysis,
         forecast=forecast,
         verification=verification,
-        observations=_optional(folder / "observations.nc"),
+        observations=None if source is None else _optional(source / "observations.nc"),
+        notes=_notes(manifest, folder, source),
+        diagnostics={} if source is None else _diagnostics(source / "diagnostics.json"),
+        edge=_optional(folder / "ice_edge.nc"),
+        dates=_optional(folder / "ice_dates.nc"),
+        trajectories=_optional(folder / "trajectories.nc", members=True),
         scores=Scorecard.from_json(card) if card.exists() else Scorecard([]),
     )
+
+
+def of_analysis(manifest):
+    """Whether a manifest is of ``floecast forecast --analysis``, where `analysis` is a path."""
+    return isinstance(manifest["config"].get("analysis"), str)
+
+
+def _notes(manifest, folder, source):
+    if source in (None, folder) or not (source / "manifest.json").is_file():
+        return manifest["notes"]
+    # What the analysis noted of a forecast of its own does not concern this one.
+    before = [
+        note
+        for stage in read_manifest(source)["stages"]
+        if stage["name"] in ("background", "analysis")
+        for note in stage.get("notes", [])
+    ]
+    return [*before, *manifest["notes"]]
+
+
+def _analysis_folder(manifest):
+    """Folder of the very analysis that a forecast began from; None where it has no maps."""
+    path = Path(manifest["config"]["analysis"])
+    folder = path if path.is_dir() else path.parent
+    ensemble = folder / ENSEMBLE
+    if not (ensemble.is_file() and (folder / ANALYSIS).is_file()):
+        return None
+    return folder if checksum(ensemble) == manifest["config"].get("analysis_sha256") else None
 
 
 def time_text(time):
@@ -106,8 +188,8 @@ def time_text(time):
     return np.datetime_as_string(time, "m").replace("T", " ") + " UTC"
 
 
-def _required(path):
-    command = f"floecast {_MAKERS[path.name]} --config CONFIG --out {path.parent}"
+def _required(path, stage):
+    command = f"floecast {stage} --out {path.parent}"
     if not path.is_file():
         raise InputError(f"{path} is missing; make it with `{command}`")
     dataset = _loaded(path)
@@ -116,11 +198,22 @@ def _required(path):
     return dataset
 
 
-def _optional(path):
-    return _loaded(path) if path.exists() else None
+def _optional(path, members=False):
+    return _loaded(path, members) if path.exists() else None
 
 
-def _loaded(path):
-    """What the pages show of a file: everything but single members."""
+def _loaded(path, members=False):
+    """What the pages show of a file; single members only where they are asked for."""
     with read_dataset(path) as dataset:
-        return dataset.drop_dims("realization", errors="ignore").load()
+        if not members:
+            dataset = dataset.drop_dims("realization", errors="ignore")
+        return dataset.load()
+
+
+def _diagnostics(path):
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"{path} is no JSON; make it anew with `floecast assimilate`") from None

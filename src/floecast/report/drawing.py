@@ -1,12 +1,13 @@
 """What all figures share: their style, and how they become small files."""
 
 import io
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-STYLE = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 13.5,
     "axes.titlesize": 14.5,

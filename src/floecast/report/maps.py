@@ -129,7 +129,8 @@ class Plane:
         side = min(side, full[1] - full[0], full[3] - full[2])
         left = np.clip((west + east - side) / 2, full[0], full[1] - side)
         bottom = np.clip((south + north - side) / 2, full[2], full[3] - side)
-        return cls(x, y, polar, tuple(map(float, (left, left + side, bottom, bottom + side))))
+        left, bottom, side = float(left), float(bottom), float(side)
+        return cls(x, y, polar, (left, left + side, bottom, bottom + side))
 
     @property
     def extent(self):
@@ -188,8 +189,8 @@ class FieldMap:
         many = sum(len(x) for _, _, x, _ in points) > MANY_POINTS
         for label, colour, x, y in points:
             look = {"marker": "o", "ls": "", "mec": "#111111", "mfc": colour}
-            size = {"ms": 1.1, "mew": 0.25} if many else {"ms": 2.6, "mew": 0.6}
-            self._axes.plot(x, y, zorder=6, **size, **look)
+            size, edge = (1.1, 0.25) if many else (2.6, 0.6)
+            self._axes.plot(x, y, zorder=6, ms=size, mew=edge, **look)
             handles.append(Line2D([], [], ms=7, label=label, **look))
         self._figure.legend(
             handles=handles,
@@ -329,8 +330,29 @@ def _draw_land(axes):
 
 
 def _draw_graticule(axes, window):
-    """Parallels every 10 degrees and meridians every 30, faint, with small labels."""
+    """The graticule, faint, with small labels."""
     halo = [withStroke(linewidth=2.2, foreground="white", alpha=0.8)]
+    axes.add_collection(
+        LineCollection(graticule(), colors="#7d8a93", linewidths=0.5, alpha=0.55, zorder=4.5),
+        autolim=False,
+    )
+    for x, y, text in graticule_labels(window):
+        axes.text(
+            x,
+            y,
+            text,
+            fontsize=10,
+            color="#3f4a52",
+            ha="center",
+            va="center",
+            path_effects=halo,
+            zorder=7,
+            clip_on=True,
+        )
+
+
+def graticule():
+    """Parallels every 10 degrees and meridians every 30, as lines ``(point, 2)`` [m]."""
     turn = np.linspace(-180, 180, 181)
     lines = [
         np.column_stack(EPSG_3413.forward(np.full_like(turn, degree), turn))
@@ -340,37 +362,28 @@ def _draw_graticule(axes, window):
         np.column_stack(EPSG_3413.forward(np.array([80.0, 25.0]), np.full(2, degree)))
         for degree in range(-180, 180, 30)
     ]
-    axes.add_collection(
-        LineCollection(lines, colors="#7d8a93", linewidths=0.5, alpha=0.55, zorder=4.5),
-        autolim=False,
-    )
+    return lines
+
+
+def graticule_labels(window):
+    """Where the lines of the graticule are named in a window: x [m], y [m], text."""
     west, east, south, north = window
     inset = 0.022 * (east - west)
-
-    def write(x, y, text):
-        if west + inset < x < east - inset and south + inset < y < north - inset:
-            axes.text(
-                x,
-                y,
-                text,
-                fontsize=10,
-                color="#3f4a52",
-                ha="center",
-                va="center",
-                path_effects=halo,
-                zorder=7,
-                clip_on=True,
-            )
-
+    places = []
     for degree in (50, 60, 70, 80):
-        write(*EPSG_3413.forward(degree, 105.0), f"{degree}°N")
+        places.append((*EPSG_3413.forward(degree, 105.0), f"{degree}°N"))
     for degree in range(-180, 180, 30):
         x, y = EPSG_3413.forward(60.0, degree)
         sides = ((x, east if x > 0 else west), (y, north if y > 0 else south))
         reach = min(
             (side - np.sign(part) * 2.2 * inset) / part for part, side in sides if abs(part) > 1
         )
-        write(reach * x, reach * y, _meridian(degree))
+        places.append((reach * x, reach * y, _meridian(degree)))
+    return [
+        (float(x), float(y), text)
+        for x, y, text in places
+        if west + inset < x < east - inset and south + inset < y < north - inset
+    ]
 
 
 def _meridian(degree):

@@ -8,6 +8,7 @@ import numpy as np
 from floecast.core.variables import ICE_EDGE
 from floecast.observation.observations import KINDS
 from floecast.report import summary
+from floecast.report.contents import of_analysis
 from floecast.report.curves import (
     binned_misfit,
     consistency_curves,
@@ -70,7 +71,7 @@ class Film:
 
 def analysis_maps(contents):
     """Concentration and thickness of the analysis."""
-    analysis = contents.analysis
+    analysis = contents.start
     concentration = analysis["concentration"].values
     plane = _plane(contents, concentration)
     line = Line("ice edge (15 %)", *_look(FORECAST_EDGE))
@@ -99,6 +100,8 @@ def analysis_maps(contents):
 def increment_maps(contents):
     """Analysis minus background, the thickness with the places where it was observed."""
     analysis = contents.analysis
+    if analysis is None:
+        return []
     concentration = analysis["concentration"].values
     plane = _plane(contents, concentration)
     line = Line("analysed ice edge", *_look(ANALYSIS_EDGE))
@@ -135,7 +138,10 @@ def increment_maps(contents):
 
 
 def films(contents):
-    """The forecast, one film for each field that the run has."""
+    """The forecast, one film for each field of a run; for other folders of concentration alone.
+
+    The page draws all fields itself. The pictures of a run go further, because others use them.
+    """
     forecast, verification = contents.forecast, contents.verification
     concentration = forecast["concentration"].values
     truth = None if verification is None else verification["concentration"].values
@@ -143,7 +149,8 @@ def films(contents):
     fields = [
         ("concentration", "Concentration", concentration, fraction_scale("ice concentration")),
     ]
-    if "thickness" in forecast:
+    whole = not of_analysis(contents.manifest)
+    if whole and "thickness" in forecast:
         thickness = forecast["thickness"].values
         fields.append(
             (
@@ -153,7 +160,7 @@ def films(contents):
                 positive_scale("ice thickness [m]", thickness, cmocean.cm.dense),
             )
         )
-    if "probability_of_ice" in forecast:
+    if whole and "probability_of_ice" in forecast:
         fields.append(
             (
                 "probability",
@@ -162,7 +169,7 @@ def films(contents):
                 fraction_scale("share of members with more than 15 % ice", cmocean.cm.deep_r),
             )
         )
-    if "concentration_spread" in forecast:
+    if whole and "concentration_spread" in forecast:
         spread = forecast["concentration_spread"].values
         fields.append(
             (
@@ -246,7 +253,7 @@ def _film(contents, plane, truth, key, label, fields, scale):
     true_edge = Line("true edge" if contents.twin else "observed edge", *_look(TRUE_EDGE))
     lines = (FORECAST_EDGE, ANALYSIS_EDGE) + ((true_edge,) if truth is not None else ())
     leads = contents.leads
-    start = contents.analysis["concentration"].values
+    start = contents.start["concentration"].values
     concentration = contents.forecast["concentration"].values
     drawing = FieldMap(plane, scale, lines, dpi=78 if len(leads) * 5 > MANY_FRAMES else 100)
     drift = _drift(contents.forecast) if key == "thickness" else None
@@ -276,7 +283,7 @@ def _look(line):
 
 
 def _plane(contents, concentration):
-    dataset = contents.analysis
+    dataset = contents.forecast
     return Plane.around(
         dataset["x"].values, dataset["y"].values, concentration > ICE_SHOWN, contents.polar
     )

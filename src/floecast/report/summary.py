@@ -48,7 +48,7 @@ def main_region(card):
     """Region to show of a scorecard; None of an empty one."""
     regions = {row.region for row in card.rows}
     known = [name for name in REGIONS if name in regions]
-    return (known or sorted(regions) or [None])[0]
+    return next(iter(known or sorted(regions)), None)
 
 
 def analysis_table(card):
@@ -75,24 +75,6 @@ def analysis_table(card):
     region = start.rows[0].region
     note = f"{region_text(region)}, n = {start.select(system='analysis', score='rmse').rows[0].n:,}"
     return Table("Thickness at the analysis time [m]", note, ("", "RMSE", "bias"), rows)
-
-
-def lead_table(card, score):
-    """A concentration score of forecast and persistence by lead; None where there is none."""
-    rows = []
-    for lead, forecast, reference in _pairs(card, score):
-        cells = [_cell([forecast])]
-        if reference:
-            cells += [_cell([reference]), Cell(_change_text(forecast.value, reference.value))]
-        rows.append((f"{lead / 24:g} d", *cells))
-    if not rows:
-        return None
-    unit = score_unit("concentration", score)
-    head = ("lead", "forecast", "persistence", "change")[: max(map(len, rows))]
-    title = score_label(score) if score != "rmse" else "concentration RMSE"
-    title = title[0].upper() + title[1:] + (f" [{unit}]" if unit != "1" else "")
-    chosen = card.select(variable="concentration", score=score)
-    return Table(title, region_text(main_region(chosen)), head, rows)
 
 
 def verdict(contents):

@@ -13,6 +13,9 @@ class TwinSection(Section):
     month: int = Field(1, ge=1, le=12, description="It begins some days after the first of it.")
     year: int = Field(0, ge=0, le=4, description="Number of the restart state it begins from.")
     seed: int = Field(0, ge=0, description="Of its weather, never used in training.")
+    boundary_layer: bool = Field(
+        False, description="Whether its air feels its ice; 10 m wind and 2 m air act on it else."
+    )
 
 
 class ObservationsSection(Section):
@@ -70,6 +73,9 @@ class AssimilationConfig(Section):
     cycles: int = Field(45, ge=1, le=10000)
     forecast_days: int = Field(10, ge=1, le=15)
     forecast_every: int = Field(5, ge=0, description="Cycles between forecasts; 0 for none.")
+    keep_forecasts: bool = Field(
+        False, description="Whether to write their members and the truth to files, once a day."
+    )
     emulator: str | None = Field(None, description="A file; the shipped weights if left out.")
     twin: TwinSection = TwinSection()
     observations: ObservationsSection = ObservationsSection()

@@ -5,17 +5,21 @@ Longer than 400 lines because every command is here, with the help of all its op
 
 import contextlib
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from floecast.cli_cite import cite
+from floecast.cli_cycle import cycle
+from floecast.cli_doctor import doctor
+from floecast.cli_farm import farm
+from floecast.cli_fetch import fetch
 from floecast.core.errors import FloecastError, InputError
 
 # Of click, which some versions of typer bring along under a name of their own.
-UsageError = typer.BadParameter.__base__
+UsageError: Any = typer.BadParameter.__base__
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +28,9 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Show, describe or start a configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.command()(farm)
+app.command()(fetch)
+app.command()(cycle)
 
 ConfigPath = Annotated[
     Path | None, typer.Argument(metavar="CONFIG", help="YAML configuration of the run.")
@@ -194,7 +201,7 @@ def verify(
 ):
     """Run up to the scores; with FORECAST and TRUTH, score forecasts in files."""
     files = files or []
-    given = {"system": system, "past": past, "region": region, "error": error}
+    given: dict[str, Any] = {"system": system, "past": past, "region": region, "error": error}
     given["block-days"] = block_days
     given = {name: value for name, value in given.items() if value not in (None, [])}
     if len(files) < 2:
@@ -277,6 +284,9 @@ def train(
     dataset: Annotated[
         Path | None, typer.Option(help="Folder of floecast dataset; made if left out.")
     ] = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="One of the processes of srun, which train as one.")
+    ] = False,
     out: Out = None,
     override: Override = None,
     as_json: Json = False,
@@ -289,7 +299,10 @@ def train(
     given = {"preset": preset, "dataset": dataset}
     options = [f"{name}={value}" for name, value in given.items() if value is not None]
     resolved = train_config(path or config, [*options, *(override or ())])
-    from floecast.experiment.train import train as run
+    if together:
+        from floecast.experiment.hosts import train_together as run
+    else:
+        from floecast.experiment.train import train as run
     from floecast.progress import progress_for
 
     with progress_for(sys.stderr) as progress:
@@ -331,19 +344,23 @@ def report(
 @app.command()
 def observe(
     files: Annotated[list[Path], typer.Argument(help="Observation or model files.")],
+    preset: Annotated[str, typer.Option(help="Grid to count on.")] = "arctic50",
+    time: Annotated[
+        str | None, typer.Option(help="Of many records, the one of this time; else the last.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Draw maps: a folder, or FILE.png for one file."),
+    ] = None,
     as_json: Json = False,
 ):
-    """Tell what files hold, recognised by their content."""
-    from floecast.io.readers import identify
+    """Tell what files hold, recognised by their content, and draw it."""
+    from floecast.experiment.observe import observe as run
 
-    found, unknown = {}, []
-    for file in files:
-        try:
-            found[str(file)] = identify(file)
-        except FloecastError as error:
-            unknown.append(str(error))
+    found, unknown = run(files, preset, time, out)
     if found or as_json:
-        _finish(found, as_json, "\n".join(f"{file}: {kind}" for file, kind in found.items()))
+        text = "\n\n".join(told.pop("text") for told in found.values())
+        _finish(found, as_json, text)
     for fault in unknown:
         typer.echo(f"floecast: {fault}", err=True)
     if unknown:
@@ -389,22 +406,7 @@ def config_init(
     typer.echo(f"wrote {path}; now: floecast run {path}")
 
 
-@app.command()
-def doctor(as_json: Json = False):
-    """Tell versions, devices and precision: the first thing to send with a question."""
-    from importlib import metadata
-
-    import jax
-
-    from floecast.io.run_folder import VERSIONED
-
-    told = {name: metadata.version(name) for name in VERSIONED}
-    told["python"] = sys.version.split()[0]
-    told["devices"] = ", ".join(str(device) for device in jax.devices())
-    told["float64"] = bool(jax.config.jax_enable_x64)
-    told["cores"] = os.cpu_count()
-    told["FLOECAST_DATA"] = "set" if os.environ.get("FLOECAST_DATA") else "not set"
-    _finish(told, as_json, "\n".join(f"{name:14} {value}" for name, value in told.items()))
+app.command()(doctor)
 
 
 @app.command()
@@ -413,9 +415,12 @@ def bench(
         str,
         typer.Argument(
             help="simulator, winton, mevp_box, cyclone, bulk, gabls1, column, emulator, "
-            "analysis, twin, lorenz96 or lorenz63."
+            "analysis, twin, lorenz96 or lorenz63; history compares the runs in FILE."
         ),
     ],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="History to read, of --history.")
+    ] = None,
     spacing_km: Annotated[
         int | None, typer.Option(help="Side of a cell of the cyclone case: 8, 4 or 2.")
     ] = None,
@@ -437,14 +442,26 @@ def bench(
     ] = None,
     cycles: Annotated[int | None, typer.Option(help="Cycles of the twin.")] = None,
     month: Annotated[int | None, typer.Option(help="Month in which the twin begins.")] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Add the figures to FILE, one JSON line a run."),
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ):
     """Measure speed or skill, or repeat a case of the literature, beside reference numbers."""
     from floecast.bench import bench as run
+    from floecast.bench import history as runs
     from floecast.bench import module_of, table
     from floecast.progress import progress_for
 
+    if (name == "history") != (file is not None):
+        raise InputError(
+            "a history is read by `floecast bench history FILE`; nothing else has FILE"
+        )
+    if file is not None:
+        compared = runs.compare(runs.read(file))
+        return _finish(compared, as_json, runs.table(compared))
     given = {"spacing_km": spacing_km, "preset": preset, "weights": weights, "work": work}
     given |= {"dates": dates, "members": members, "cycles": cycles, "month": month}
     options = {key: value for key, value in given.items() if value is not None}
@@ -454,23 +471,12 @@ def bench(
         if "progress" in module_of(name).OPTIONS:
             options["progress"] = progress
         told = run(name, **options)
+    if history is not None:
+        runs.append(history, told, options)
     _finish(told, as_json, table(told))
 
 
-@app.command()
-def cite():
-    """Print how to cite floecast."""
-    from importlib import metadata
-
-    typer.echo(
-        "@software{floecast,\n"
-        "  title   = {floecast: short-term Arctic sea-ice forecasting},\n"
-        "  author  = {{The floecast developers}},\n"
-        "  year    = {2026},\n"
-        f"  version = {{{metadata.version('floecast')}}},\n"
-        "  license = {Apache-2.0}\n"
-        "}"
-    )
+app.command()(cite)
 
 
 def _one_of(argument, option, what="configuration", also=""):

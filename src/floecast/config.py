@@ -1,9 +1,10 @@
 """Configuration: one section a stage, and the only home of defaults.
 
 A configuration becomes objects in `floecast.experiment` and never reaches the numerics.
+Longer than 400 lines because the sections of a run, and what of them fits together, are one schema.
 """
 
-from datetime import datetime
+from datetime import datetime, time
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -33,12 +34,12 @@ def _below_data_folder(name):
     return name
 
 
-def _in_utc(time):
-    if time.tzinfo is not None:
+def _in_utc(moment):
+    if moment.tzinfo is not None:
         raise ValueError("write times in UTC, without a time zone")
-    if not 1933 <= time.year <= 2067:
+    if not 1933 <= moment.year <= 2067:
         raise ValueError("years from 1933 to 2067 can be told")
-    return time
+    return moment
 
 
 Kind = Literal[
@@ -66,10 +67,16 @@ class ModelSection(Section):
     """The forecast model: free drift and freezing of our own, or a neural emulator."""
 
     kind: Literal["free_drift", "emulator"] = Field(
-        "free_drift", description="what follows but `weights` is for free_drift"
+        "free_drift",
+        description="`weights` and `boundary_layer` are for emulator, what follows for free_drift",
     )
     weights: FileName | None = Field(
         None, description="file of an emulator, below the data folder; the shipped one if left out"
+    )
+    boundary_layer: bool = Field(
+        False,
+        description="columns of air over the emulated ice in the forecast, which feel it; without, "
+        "the 10 m wind and 2 m air of the weather act on it",
     )
     step_hours: Positive = Field(6.0, description="length of a step [h]")
     wind_factor: Positive = Field(0.016, description="ice speed over 10 m wind speed [1]")
@@ -108,6 +115,17 @@ class TwinBackground(Section):
         0.018, description="of the truth's drift, which the forecast model does not know [1]"
     )
     truth_turning_angle: float = Field(25.0, description="of the truth's drift [degrees]")
+
+
+class SimulatedBackground(Section):
+    """Background of a twin whose truth is a run of the simulator: brittle ice, under its own air.
+
+    It begins on the fifth of a month, the truth from a simulated state that ships with floecast,
+    the members from those of other years at that date; they know the weather as an analysis does.
+    """
+
+    source: Literal["simulated"] = "simulated"
+    boundary_layer: bool = Field(True, description="whether the air of the truth feels its ice")
 
 
 class EnsembleSection(Section):
@@ -228,7 +246,9 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     grid: Literal["arctic100", "arctic50", "arctic25", "arctic12"] = "arctic50"
     analysis_time: Time = Field(description="[UTC]")
-    background: Annotated[FileBackground | TwinBackground, Field(discriminator="source")]
+    background: Annotated[
+        FileBackground | TwinBackground | SimulatedBackground, Field(discriminator="source")
+    ]
     ensemble: EnsembleSection = EnsembleSection()
     model: ModelSection = ModelSection()
     observations: list[FileObservations] | TwinObservations
@@ -240,7 +260,12 @@ class Config(Section):
     @property
     def twin(self):
         """Whether the truth is a model run of our own."""
-        return self.background.source == "twin"
+        return self.background.source in ("twin", "simulated")
+
+    @property
+    def simulated(self):
+        """Whether that is a run of the simulator."""
+        return self.background.source == "simulated"
 
     @model_validator(mode="after")
     def _sections_fit(self):
@@ -256,11 +281,15 @@ class Config(Section):
         if not 1 <= step <= day or day % round(step):
             raise ValueError("model.step_hours must divide a day and be at least a second")
         sources = self.observations
-        if not (sources.concentration or sources.thickness if self.twin else sources):
+        if isinstance(sources, TwinObservations):
+            some = sources.concentration or sources.thickness
+        else:
+            some = bool(sources)
+        if not some:
             raise ValueError("observations: none to assimilate")
         if (self.weather.knowledge == "file") != (self.weather.file is not None):
             raise ValueError("weather.knowledge: file and weather.file go together")
-        if not self.twin:
+        if isinstance(self.background, FileBackground):
             hours = (self.analysis_time - self.background.date).total_seconds() / 3600
             hours -= self.analysis.window_hours
             if hours < 0 or hours % 24:
@@ -270,22 +299,38 @@ class Config(Section):
                 )
         if self.analysis.method == "en4dvar" and not self.analysis.window_hours:
             raise ValueError("analysis.method: en4dvar needs analysis.window_hours, such as 24")
-        if self.twin and self.analysis.window_hours:
+        if self.simulated:
+            self._simulated_fits()
+        elif self.twin and self.analysis.window_hours:
             raise ValueError(
-                "analysis.window_hours: a twin of `run` has its observations at one instant; for "
-                "windows there is `floecast assimilate`"
+                "analysis.window_hours: a twin whose truth drifts freely has its observations at "
+                "one instant; with `background.source: simulated` it has windows"
             )
-        if self.twin and self.model.kind == "emulator":
+        elif self.twin and self.model.kind == "emulator":
             raise ValueError(
-                "model.kind: the truth of a twin of `run` drifts freely; for twins of the "
-                "emulator there is `floecast assimilate`"
+                "model.kind: the truth of this twin drifts freely; the emulator is for "
+                "`background.source: simulated`"
             )
-        if self.model.weights is not None and self.model.kind != "emulator":
-            raise ValueError("model.weights: these are of `kind: emulator`")
+        if self.model.kind != "emulator":
+            if self.model.weights is not None:
+                raise ValueError("model.weights: these are of `kind: emulator`")
+            if self.model.boundary_layer:
+                raise ValueError("model.boundary_layer: this is of `kind: emulator`")
+        if self.model.boundary_layer and self.weather.knowledge == "file":
+            raise ValueError("model.boundary_layer: weather from files drives no columns yet")
         if self.model.kind == "emulator" and not self.model.weights:
             if self.grid not in ("arctic100", "arctic50"):
                 raise ValueError(f"model.weights: none ship for {self.grid}")
         return self
+
+    def _simulated_fits(self):
+        window = self.analysis.window_hours
+        if not window or window % 24:
+            raise ValueError("background.source: simulated needs analysis.window_hours, whole days")
+        if self.analysis_time.time() != time():
+            raise ValueError("analysis_time: with background.source: simulated, begin at 00:00")
+        if self.grid not in ("arctic100", "arctic50"):
+            raise ValueError(f"background.source: no simulated states ship for {self.grid}")
 
 
 STARTING_CONFIG = {

@@ -115,12 +115,13 @@ class DatasetConfig(Section):
     def splits(self):
         """Names of the splits, in their order."""
         source = self.source
-        if source.kind == "files":
-            there = source.years
+        there: set[str]
+        if isinstance(source, FileSource):
+            there = set(source.years)
         elif source.archives is not None:
-            there = source.archives
+            there = set(source.archives)
         else:
-            there = [split for split in SPLITS if getattr(source.years, split)]
+            there = {split for split in SPLITS if getattr(source.years, split)}
         return [split for split in SPLITS if split in there]
 
 

@@ -49,6 +49,7 @@ def test_help_lists_the_commands(floecast):
         "verify",
         "report",
         "observe",
+        "fetch",
         "config",
         "bench",
         "doctor",

@@ -12,6 +12,7 @@ from floecast.assimilation.bounds import IceControl
 from floecast.assimilation.cycle import Recentred
 from floecast.assimilation.variational import En4DVar, EnVar4D, Var3D, Var4D
 from floecast.assimilation_schema import assimilation_config, is_of_cycles
+from floecast.core.calendar import DAY
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.state import IceState
@@ -25,9 +26,10 @@ from floecast.experiment.assimilation import (
 from floecast.experiment.methods import static_covariance
 from floecast.experiment.twin import EVERY, Twin
 from floecast.io.checkpoint import load_checkpoint, save_checkpoint
+from floecast.io.scored_fields import FieldFile
 
 SMALL = ["method=letkf", "members=4", "window_hours=24", "cycles=2", "forecast_every=2"]
-SMALL += ["forecast_days=1"]
+SMALL += ["forecast_days=1", "keep_forecasts=true"]
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,12 @@ def lines(folder, name):
     return [{key: value for key, value in one.items() if key != "seconds"} for one in told]
 
 
+def _kept(run):
+    """The one forecast and the truth as files."""
+    (forecast,) = run.file("forecasts").iterdir()
+    return forecast, run.file("truth.nc")
+
+
 def test_killed_after_a_cycle_it_comes_to_the_same_to_the_bit(config, truth, twin, tmp_path):
     whole = assimilate(config, out=tmp_path / "whole", truth=truth)
     with pytest.raises(Killed):
@@ -91,6 +99,14 @@ def test_killed_after_a_cycle_it_comes_to_the_same_to_the_bit(config, truth, twi
     assert [row["status"] for row in told] == [0, 0]
     for row in told:
         assert row["analysis"]["ice_volume"]["rmse"] < row["background"]["ice_volume"]["rmse"]
+    kept, known = (FieldFile(path) for path in _kept(whole))
+    assert kept.start == known.times[0] + 2 * DAY  # issued at the end of the second cycle
+    members = kept.at("ice_volume", 1)
+    assert members.shape == (4, *twin.grid.shape)
+    assert np.nanmax(np.abs(members.mean(axis=0) - known.at("ice_volume", 3))) < 3.0
+    assert [path.read_bytes() for path in _kept(whole)] == [
+        path.read_bytes() for path in _kept(cut)
+    ]
     cover, depth = np.asarray(one[0].concentration), np.asarray(one[0].ice_volume)
     assert cover.min() >= 0 and cover.max() <= 1 and depth.min() >= 0
 

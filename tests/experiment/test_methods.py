@@ -69,8 +69,8 @@ def test_sections_that_do_not_fit(override, told):
 @pytest.mark.parametrize(
     "override", ["analysis.window_hours=24", "model.kind=emulator", "analysis.method=en4dvar"]
 )
-def test_a_twin_of_run_has_no_window(override):
-    with pytest.raises(InputError, match="analysis.window_hours|floecast assimilate"):
+def test_a_twin_that_drifts_freely_has_no_window_and_no_emulator(override):
+    with pytest.raises(InputError, match="analysis.window_hours|background.source: simulated"):
         load_config(EXAMPLES / "twin.yaml", [override])
 
 

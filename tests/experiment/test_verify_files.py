@@ -91,6 +91,7 @@ def test_the_whole_chain(files, tmp_path):
             "climatology",
             "past years",
             "damped anomaly persistence",
+            "observed damped anomaly persistence",
         ]
     )
     with (tmp_path / "scorecard.csv").open() as table:
@@ -112,7 +113,7 @@ def test_the_whole_chain(files, tmp_path):
     # The year that is forecast is in the file of past years and must not help.
     climatology = row(card, "climatology", "rmse", 0)
     assert climatology.value > 0.01
-    damped = row(card, "damped anomaly persistence", "rmse", 0)
+    damped = row(card, "observed damped anomaly persistence", "rmse", 0)
     assert damped.value == pytest.approx(0, abs=1e-6)  # all of the anomaly is left at lead 0
 
 
@@ -136,7 +137,7 @@ def test_damping_is_that_of_the_baseline(files, tmp_path):
         upper=1,
     )
     error = expected[3] - weather([start + 3 * DAY])[0]
-    found = row(card, "damped anomaly persistence", "rmse", 72)
+    found = row(card, "observed damped anomaly persistence", "rmse", 72)
     assert found.value == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-4)
     assert np.isnan(found.low)  # one start date has no interval
 

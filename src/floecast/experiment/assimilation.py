@@ -29,6 +29,7 @@ from floecast.core.ensemble import healthy
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.forecast.ensemble import forecast
+from floecast.io.cf import to_dataset, write_netcdf
 from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
 from floecast.io.run_folder import RunFolder, checksum, default_folder, versions
 from floecast.observation.errors import error_at_estimate
@@ -53,6 +54,9 @@ from .methods import (
 )
 from .twin import Twin, forcings
 
+KEPT = ("concentration", "ice_volume", "u", "v")
+"""Fields of the members of forecasts that are kept."""
+
 
 def assimilate(config, *, out=None, truth=None, progress=None):
     """Assimilate, or go on assimilating.
@@ -72,7 +76,8 @@ def assimilate(config, *, out=None, truth=None, progress=None):
     RunFolder
         With ``truth.npz`` unless one was given, ``cycles.jsonl`` and ``forecasts.jsonl`` with the
         diagnostics and scores of each, ``rejected.jsonl`` with the observations that were not used
-        and why, and ``ensemble.npz``, the last one.
+        and why, and ``ensemble.npz``, the last one. With `keep_forecasts` also ``truth.nc`` and
+        ``forecasts/START.nc``, which ``floecast verify`` reads.
 
     Notes
     -----
@@ -253,6 +258,8 @@ class _Run:
         """All cycles, from the last that was saved of the same configuration and truth."""
         config, window = self.config, self.config.window_hours * HOUR
         truth, file = self.twin.read(path), folder.file("ensemble.npz")
+        if config.keep_forecasts:
+            self._write_truth(truth, folder.file("truth.nc"))
         parts = [config.model_dump(mode="json"), versions(), checksum(path)]
         if config.emulator is not None and Path(config.emulator).is_file():
             parts.append(checksum(config.emulator))
@@ -273,8 +280,11 @@ class _Run:
             for row in rejected(checked):
                 refused.add({"cycle": number, **row})
             if config.forecast_every and (number + 1) % config.forecast_every == 0:
-                for row in self._forecast(ensemble, truth, number, start + window):
+                run = self._forecast(ensemble, number, start + window)
+                for row in self._scores(run, truth):
                     forecasts.add({"cycle": number, **row})
+                if config.keep_forecasts:
+                    self._write_forecast(run, folder.file("forecasts"))
             save_checkpoint(file, (ensemble, number + 1), config_hash=mark)
             progress.advance(number + 1, config.cycles)
 
@@ -319,12 +329,31 @@ class _Run:
         checked = error_at_estimate(check_duplicates(check_range(observations)), equivalents)
         return check_departure(checked, equivalents, factor=limit)
 
-    def _forecast(self, ensemble, truth, number, start):
-        """Scores of each day of a forecast in weather that is known less and less."""
+    def _dataset(self, fields, time, issued=None):
+        """Fields of members of a forecast, or of the truth."""
+        title = "Truth of a twin" if issued is None else "Sea-ice ensemble forecast, members"
+        members = issued is not None
+        return to_dataset(
+            fields, self.grid, time=time, members=members, reference_time=issued, title=title
+        )
+
+    def _write_forecast(self, run, folder):
+        fields = {name: getattr(run.ensemble, name)[run.healthy] for name in KEPT}
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{iso(run.issued)[:13]}.nc"
+        write_netcdf(self._dataset(fields, run.time, run.issued), path)
+
+    def _write_truth(self, truth, path):
+        daily = self.twin.times % DAY == self.twin.start % DAY
+        fields = {name: getattr(truth, name)[daily] for name in KEPT}
+        write_netcdf(self._dataset(fields, self.twin.times[daily]), path)
+
+    def _forecast(self, ensemble, number, start):
+        """Members in weather that is known less and less."""
         config, dt = self.config, self.emulator.dt
         weathers = self.twin.forecasters(self.key("weather"), config.members, issued=start)
         each, _ = forcings(weathers, start, config.forecast_days * DAY // dt, dt)
-        run = forecast(
+        return forecast(
             self.emulator,
             ensemble,
             each,
@@ -332,9 +361,12 @@ class _Run:
             key=self.key("forecast", number),
             start=start,
         )
-        for lead in range(1, config.forecast_days + 1):
+
+    def _scores(self, run, truth):
+        """Of each day."""
+        for lead in range(1, self.config.forecast_days + 1):
             members = jax.tree.map(lambda leaf, lead=lead: leaf[:, lead], run.ensemble)
-            now = self.twin.at(truth, start + lead * DAY)
+            now = self.twin.at(truth, run.issued + lead * DAY)
             yield {"lead_hours": 24 * lead, **twin_scores(members, now, self.grid)}
 
 

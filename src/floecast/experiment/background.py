@@ -25,7 +25,8 @@ SNOW_SHARE = 0.1
 
 def products(config):
     """What the stage writes."""
-    return ["background_ensemble.nc", *["truth.nc"] * config.twin]
+    simulated = ["simulated_truth.npz"] * config.simulated
+    return ["background_ensemble.nc", *["truth.nc"] * config.twin, *simulated]
 
 
 def make(case, noted):
@@ -37,32 +38,23 @@ def make(case, noted):
     noted : dict
         Notes, warnings and inputs for the manifest.
     """
-    if case.config.twin:
-        _make_truth(case)
-        start = typical_state(case.grid, case.background_time)
+    if case.config.simulated:
+        ensemble = _make_simulated(case)
     else:
-        start = _from_files(case, noted)
-    check_state(start, case.grid)
-    ensemble = initial_ensemble(
-        case.key("background", "ensemble"),
-        start,
-        case.grid,
-        case.config.ensemble.members,
-        errors=case.initial_errors(),
-    )
-    days = (case.window_start - case.background_time) // calendar.DAY
-    if days:
-        run = forecast(
-            case.model(),
-            ensemble,
-            case.climatological_weather("background"),
-            days=days,
-            key=case.key("background", "model"),
-            start=case.background_time,
-            progress=case.progress.advance,
+        if case.config.twin:
+            _make_truth(case)
+            start = typical_state(case.grid, case.background_time)
+        else:
+            start = _from_files(case, noted)
+        check_state(start, case.grid)
+        ensemble = initial_ensemble(
+            case.key("background", "ensemble"),
+            start,
+            case.grid,
+            case.config.ensemble.members,
+            errors=case.initial_errors(),
         )
-        ensemble = jax.tree.map(lambda leaf: leaf[run.healthy, -1], run.ensemble)
-        noted["warnings"] += failures(run.healthy, "background")
+    ensemble = carried(case, ensemble, case.background_time, noted)
     files.write_states(
         case.folder.file("background_ensemble.nc"),
         ensemble,
@@ -71,6 +63,36 @@ def make(case, noted):
         title="Sea-ice background, members",
         members=True,
     )
+
+
+def carried(case, ensemble, time, noted):
+    """Members at the start of the window; those that fail are left out.
+
+    Parameters
+    ----------
+    case : Case
+    ensemble : IceState
+        Leaves ``(member, y, x)``.
+    time : int
+        Of these, whole days before the window [s since 2000-01-01].
+    noted : dict
+        Warnings for the manifest.
+    """
+    days = (case.window_start - time) // calendar.DAY
+    if not days:
+        return ensemble
+    ensemble = jax.tree.map(lambda leaf: leaf.astype(np.float32), ensemble)  # as files keep them
+    run = forecast(
+        case.model(),
+        ensemble,
+        case.background_weather(),
+        days=days,
+        key=case.key("background", "model"),
+        start=time,
+        progress=case.progress.advance,
+    )
+    noted["warnings"] += failures(run.healthy, "background")
+    return jax.tree.map(lambda leaf: leaf[run.healthy, -1], run.ensemble)
 
 
 def _from_files(case, noted):
@@ -83,9 +105,11 @@ def _from_files(case, noted):
     noted["notes"].append(
         f"Background: thickness of {section.thickness}, taken as the mean over the ice, "
         "concentration of "
-        f"{calendar.iso(case.background_time)[:10]} from {section.concentration}, then weather "
-        f"drawn from a climatology until {calendar.iso(case.analysis_time)}."
+        f"{calendar.iso(case.background_time)[:10]} from {section.concentration}"
     )
+    if case.weather is None:
+        until = calendar.iso(case.analysis_time)
+        noted["notes"][-1] += f", then weather drawn from a climatology until {until}."
     return IceState.at_rest(case.grid, concentration, thickness, SNOW_SHARE * thickness)
 
 
@@ -110,6 +134,20 @@ def _make_truth(case):
         **options,
     ).state
     truth = jax.tree.map(lambda first, rest: np.concatenate([first[None], rest]), start, later)
+    _write_truth(case, truth)
+
+
+def _make_simulated(case):
+    """Write the truth of the simulator; members that do not know it."""
+    twin, path = case.simulated, case.folder.file("simulated_truth.npz")
+    twin.make(path, case.progress.advance)
+    kept = twin.read(path)
+    _write_truth(case, jax.tree.map(lambda leaf: leaf[np.isin(twin.times, case.leads)], kept))
+    ensemble = twin.ensemble(case.key("background", "ensemble"), case.config.ensemble.members)
+    return jax.tree.map(lambda leaf: leaf.astype(np.float32), ensemble)
+
+
+def _write_truth(case, truth):
     files.write_states(
         case.folder.file("truth.nc"),
         truth,

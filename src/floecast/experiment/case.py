@@ -10,24 +10,36 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from floecast.assimilation.initial import InitialErrors, initial_ensemble
+from floecast.assimilation_schema import TwinSection
+from floecast.atmosphere.boundary_layer import BoundaryLayer
 from floecast.atmosphere.forcing import FilledForcing, check_forcing
-from floecast.atmosphere.weather import SyntheticWeather
+from floecast.atmosphere.levels import Levels
+from floecast.atmosphere.weather import NEVER, SyntheticWeather
 from floecast.config import Config
 from floecast.core import calendar
 from floecast.core.ensemble import member
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
+from floecast.emulator.coupled import CoupledEmulator
 from floecast.io.readers import concentration_field, read_forcing
 from floecast.io.run_folder import RunFolder, input_record
 from floecast.io.weather_files import find_files
 from floecast.progress import Silent
 from floecast.simulator.free_drift import FreeDrift
 from floecast.simulator.model import Simulator
+from floecast.simulator.restart_states import restart_states
 from floecast.simulator.thermodynamics import SimpleFreezing, ocean_heat_flux_beyond_edge
 from floecast.simulator.typical_state import typical_state
 
 from .methods import emulator_on
+from .simulate import HEIGHTS_ALOFT
+from .twin import SPIN_UP, Twin
+
+COLUMN_STEP, COLUMN_LEVELS = 900.0, 25
+"""Step, at most [s], and levels of the columns of air above an emulator. Beside 180 s and 40 levels
+the ice drifts 1 to 5 % of its speed otherwise, a quarter of the error of the emulator at most."""
+SPIN_UP_DAYS = SPIN_UP // calendar.DAY
 
 
 @dataclass(frozen=True)
@@ -42,12 +54,22 @@ class Case:
         Folder of the real files.
     progress : progress
         As in `floecast.progress`.
+    time : int, optional
+        Of the analysis, where it is one of many [s since 2000-01-01]; that of the configuration if
+        left out.
+    weather : list, optional
+        Of each member before the analysis; drawn if left out.
+    concentration : (y, x) array, optional
+        That the ocean is warm beyond; that of the background if left out [1].
     """
 
     config: Config
     folder: RunFolder
     data: Path | None
     progress: object = field(default_factory=Silent)
+    time: int | None = None
+    weather: list | None = None
+    concentration: np.ndarray | None = None
 
     @cached_property
     def grid(self):
@@ -57,11 +79,15 @@ class Case:
     @property
     def analysis_time(self):
         """Of the analysis [s since 2000-01-01]."""
+        if self.time is not None:
+            return self.time
         return calendar.to_seconds(self.config.analysis_time)
 
     @property
     def background_time(self):
         """Where the members start [s since 2000-01-01]."""
+        if self.config.simulated:
+            return self.simulated.start
         if self.config.twin:
             days = timedelta(days=self.config.background.spin_up_days)
             return calendar.to_seconds(self.config.analysis_time - days)
@@ -71,6 +97,37 @@ class Case:
     def window_start(self):
         """Of the analysis; the time of the analysis where all is of one instant."""
         return self.analysis_time - self.config.analysis.window_hours * calendar.HOUR
+
+    @cached_property
+    def simulated(self):
+        """Truth, observations and weather of a twin whose truth is a run of the simulator.
+
+        Raises
+        ------
+        InputError
+            If no simulated states ship of so early or late a time.
+        """
+        config = self.config
+        section = TwinSection(
+            seed=config.seed, boundary_layer=config.background.boundary_layer, **self._restart()
+        )
+        begin = Twin(config.grid, section, 0).start
+        return Twin(config.grid, section, (self.leads[-1] - begin) // calendar.DAY)
+
+    def _restart(self):
+        """Month and number of the year of the last restart state before the window."""
+        times, _ = restart_states(self.grid)
+        fitting = times[times + SPIN_UP <= self.window_start]
+        if not fitting.size or self.window_start - fitting[-1] > 31 * calendar.DAY + SPIN_UP:
+            first, last = (calendar.iso(int(time))[:10] for time in (times[0], times[-1]))
+            raise InputError(
+                f"analysis_time: the simulated states that ship with floecast are those of "
+                f"{first} to {last}; begin the window within a month of one, {SPIN_UP_DAYS} days "
+                "after it at least"
+            )
+        months = calendar.to_datetime64(times).astype("datetime64[M]").astype(int) % 12
+        month = months[fitting.size - 1]
+        return {"month": month + 1, "year": int(np.sum(months[: fitting.size - 1] == month))}
 
     @property
     def background_file(self):
@@ -85,8 +142,9 @@ class Case:
         return self.analysis_time + calendar.DAY * days
 
     def key(self, *names):
-        """Random key of a named stream of this run."""
-        return named_key(self.config.seed, *names)
+        """Random key of a named stream of this run, or of this analysis of many."""
+        own = () if self.time is None else (self.time,)
+        return named_key(self.config.seed, *names, *own)
 
     def input(self, name, noted=None):
         """Path of a real file; with `noted`, the manifest will tell of it."""
@@ -110,6 +168,8 @@ class Case:
     def initial_concentration(self):
         """Concentration that the ocean is warm beyond: where the members start, gaps filled from
         the nearest cell; in twins the typical one at the analysis [1]."""
+        if self.concentration is not None:
+            return self.concentration
         if self.config.twin:
             return np.asarray(typical_state(self.grid, self.analysis_time).concentration)
         path = self.input(self.config.background.concentration)
@@ -122,6 +182,14 @@ class Case:
             weights = self.config.grid if section.weights is None else self.input(section.weights)
             return emulator_on(self.grid, weights)
         return self._model(section.wind_factor, section.turning_angle, self.initial_concentration)
+
+    def forecast_model(self):
+        """The model of the forecast: that of the background, under a boundary layer if wanted."""
+        model = self.model()
+        if not self.config.model.boundary_layer:
+            return model
+        levels = Levels.stretched(COLUMN_LEVELS)
+        return CoupledEmulator(model, BoundaryLayer(levels=levels, longest_step=COLUMN_STEP))
 
     def truth_model(self):
         """The model that makes the truth of a twin: other drift, and an ocean of its own."""
@@ -155,6 +223,8 @@ class Case:
     @cached_property
     def true_weather(self):
         """The weather that the truth of a twin lives through."""
+        if self.config.simulated:
+            return self.simulated.weather
         return SyntheticWeather.draw(self.key("truth", "weather"), self.grid)
 
     def climatological_weather(self, stage):
@@ -170,17 +240,36 @@ class Case:
             for number in range(self.config.ensemble.members)
         ]
 
+    def background_weather(self):
+        """Weather of each member before the analysis, as `climatological_weather`, or, where the
+        truth is simulated, as analyses know it."""
+        if self.weather is not None:
+            return self.weather
+        if self.config.simulated:
+            return self._known(NEVER)
+        return self.climatological_weather("background")
+
+    def _known(self, issued):
+        """The true weather as each member knows it: analyses up to a time, then forecasts."""
+        key = self.key("forecast", "weather")
+        return [
+            self.true_weather.forecast(key, issued, member=number)
+            for number in range(self.config.ensemble.members)
+        ]
+
     def forecast_weather(self, noted):
         """Weather of each member in the forecast; a file is named in the manifest."""
+        weathers = self._forecast_weather(noted)
+        if self.config.model.boundary_layer:
+            return [weather.with_aloft(HEIGHTS_ALOFT) for weather in weathers]
+        return weathers
+
+    def _forecast_weather(self, noted):
         match self.config.weather.knowledge:
             case "climatology":
                 return self.climatological_weather("forecast")
             case "forecast":
-                key = self.key("forecast", "weather")
-                return [
-                    self.true_weather.forecast(key, self.analysis_time, member=number)
-                    for number in range(self.config.ensemble.members)
-                ]
+                return self._known(self.analysis_time)
             case "file":
                 known = read_forcing(self.inputs(self.config.weather.file, noted), self.grid)
                 check_forcing(known, self.grid, self.leads[0], self.leads[-1], known.fields())

@@ -21,7 +21,14 @@ from floecast.core.precision import cast
 from floecast.forecast.dates import Crossings
 from floecast.forecast.ice_edge import IceEdge
 from floecast.forecast.products import products
-from floecast.forecast.streamed import MemberWeather, advanced, begun, check_members, chunk
+from floecast.forecast.streamed import (
+    MemberWeather,
+    advanced,
+    begun,
+    check_members,
+    chunk,
+    member_mesh,
+)
 from floecast.forecast.trajectories import Following, Spread, ice_of, on_ice, seeded, spread_of
 from floecast.io.cf import read_dataset, to_dataset, write_netcdf
 from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
@@ -37,6 +44,7 @@ from floecast.io.run_folder import RunFolder, checksum, default_folder, input_re
 from floecast.io.weather_files import find_files
 from floecast.progress import Silent
 
+from . import report
 from .forecast import WEATHER, failures
 from .forecast_start import read_start
 from .methods import emulator_on
@@ -67,7 +75,8 @@ def ensemble_forecast(config, *, data=None, out=None, progress=None):
     RunFolder
         With ``forecast.nc`` (mean, spread, quantiles, probabilities, drift ellipses),
         ``ice_edge.nc`` (the median edge and its uncertainty), ``ice_dates.nc`` (freeze-up and
-        break-up); with drifters ``trajectories.nc`` and, if asked for, ``forecast_members.nc``.
+        break-up), ``report.html`` and its ``figures/``; with drifters ``trajectories.nc`` and, if
+        asked for, ``forecast_members.nc``.
 
     Raises
     ------
@@ -94,6 +103,7 @@ def ensemble_forecast(config, *, data=None, out=None, progress=None):
         with folder.stage("forecast", run.files) as noted:
             run.go(folder, noted, progress)
     shutil.rmtree(folder.file(PARTS), ignore_errors=True)
+    report.draw(folder, progress)
     return folder
 
 
@@ -118,6 +128,7 @@ class _Run:
         self.times = np.arange(start.time, self.end + 1, self.every)
         self.members = count(start.ensemble)
         self.at_once = chunk(self.members, config.at_once)
+        self.mesh = member_mesh()
         emulator = config.emulator or start.emulator or self.grid.name
         self.emulator = None if emulator in PRESETS else emulator
         model = emulator_on(self.grid, emulator)
@@ -239,7 +250,7 @@ class _Run:
         if number:
             begin, steps = jnp.asarray(time - self.every), self.every // self.model.dt
             states = advanced(
-                self.model, states, self.weather, self.keys, begin, steps, self.at_once
+                self.model, states, self.weather, self.keys, begin, steps, self.at_once, self.mesh
             )
         ice = jax.tree.map(np.asarray, ice_of(states[0]))
         good = tracked.alive[max(number - 1, 0)] & np.asarray(healthy(states))

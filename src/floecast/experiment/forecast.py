@@ -41,7 +41,7 @@ def make(case, noted):
 def _run(case, start, noted):
     ensemble = files.read_states(case.folder.file(start), case.grid)
     out = forecast(
-        case.model(),
+        case.forecast_model(),
         ensemble,
         case.forecast_weather(noted)[: count(ensemble)],
         days=case.config.forecast.days,

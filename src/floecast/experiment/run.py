@@ -63,6 +63,8 @@ def run(config, *, data=None, out=None, until="report", progress=None):
             check_use(paths, door, start, end)
         except InputError as error:
             raise InputError(f"{key}: {error}") from None
+    if config.simulated:
+        _ = Case(config, None, data).simulated
     if config.model.kind == "emulator":
         steps_of_window(config, Case(config, None, data).model())
     progress = Silent() if progress is None else progress

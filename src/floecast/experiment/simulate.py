@@ -1,5 +1,8 @@
 """A simulated archive: spin-up, then years of ice and weather every six hours, resumable."""
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -35,11 +38,15 @@ from floecast.simulator.zero_layer import ZeroLayer
 
 STEP = 6 * HOUR
 """Of the simulator and of the archive [s]."""
-_HEIGHTS = (0.0, 50.0, 150.0, 300.0, 600.0, 1000.0, 1500.0, 2000.0)
+HEIGHTS_ALOFT = (0.0, 50.0, 150.0, 300.0, 600.0, 1000.0, 1500.0, 2000.0)
 """Of the air above the ice, where a boundary layer is asked for [m]."""
-_RHEOLOGIES = {"bbm": BBM, "mevp": MEVP, "free_drift": FreeDrift}
+_RHEOLOGIES: dict[str, Callable[[], Any]] = {"bbm": BBM, "mevp": MEVP, "free_drift": FreeDrift}
 _THERMODYNAMICS = {"winton": Winton, "zero_layer": ZeroLayer}
-_SCHEMES = {"weno5": lambda: WENO(5), "weno7": lambda: WENO(7), "upwind": Upwind}
+_SCHEMES: dict[str, Callable[[], Any]] = {
+    "weno5": lambda: WENO(5),
+    "weno7": lambda: WENO(7),
+    "upwind": Upwind,
+}
 
 
 def simulate(config, *, out=None, progress=None):
@@ -73,7 +80,7 @@ def simulate(config, *, out=None, progress=None):
     """
     progress = Silent() if progress is None else progress
     tree = config.model_dump(mode="json") | {"name": config.name}
-    if config.float64 and not jax.config.jax_enable_x64:
+    if config.float64 and jnp.result_type(float) != jnp.float64:
         raise InputError(
             "float64: JAX computes in single precision; set the environment variable "
             "JAX_ENABLE_X64=1 as well"
@@ -117,7 +124,7 @@ class _Run:
         key = named_key(config.seed, "simulation", config.split)
         weather = SyntheticWeather.draw(key, self.grid)
         if config.boundary_layer:
-            weather = weather.with_aloft(_HEIGHTS)
+            weather = weather.with_aloft(HEIGHTS_ALOFT)
         self.weather = cast(weather, self.dtype)
         self.begin, self.first, self.end = (
             int(to_seconds(f"{year}-01-01"))

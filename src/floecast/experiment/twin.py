@@ -27,7 +27,7 @@ from floecast.simulation_schema import simulation_config
 from floecast.simulator.guard import check_finite
 from floecast.simulator.restart_states import restart_states
 
-from .simulate import STEP, simulator_of
+from .simulate import HEIGHTS_ALOFT, STEP, simulator_of
 
 EVERY = 12 * HOUR
 """Between the times at which the truth is kept [s]."""
@@ -52,10 +52,14 @@ class Twin:
     def __init__(self, preset, section, days):
         self.section, self.days = section, int(days)
         overrides = [f"preset={preset}", "split=test", f"seed={section.seed}"]
+        overrides.append(f"boundary_layer={section.boundary_layer}")
         self.simulation = simulation_config(overrides=overrides)
         self.grid = Grid.preset(preset)
         key = named_key(section.seed, "simulation", "test")
-        self.weather = cast(SyntheticWeather.draw(key, self.grid), jnp.float32)
+        weather = SyntheticWeather.draw(key, self.grid)
+        if section.boundary_layer:
+            weather = weather.with_aloft(HEIGHTS_ALOFT)
+        self.weather = cast(weather, jnp.float32)
         self.numbers = self._numbers()
 
     def _numbers(self):

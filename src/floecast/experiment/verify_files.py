@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ OWN_SYSTEMS = (
     "climatology",
     "past years",
     "damped anomaly persistence",
+    "observed damped anomaly persistence",
 )
 """Names of the systems that are made here."""
 
@@ -50,6 +52,7 @@ def verify_files(
     seed=0,
     out=None,
     progress=None,
+    sums=None,
 ):
     """Score forecasts of one or many start dates and write the scorecard.
 
@@ -78,6 +81,8 @@ def verify_files(
         Folder for ``scorecard.json``, ``scorecard.csv`` and ``diagrams.json``.
     progress : optional
         With ``stage`` and ``advance``.
+    sums : callable, optional
+        From the number of dates to the `DateSums` of all, where they are made elsewhere.
 
     Returns
     -------
@@ -92,7 +97,9 @@ def verify_files(
     Notes
     -----
     ``persistence`` keeps the mean of the forecast at lead 0, ``observed persistence`` the truth at
-    the start. Systems are compared on the cells that all of them and the truth have.
+    the start; from the one fades the anomaly of ``damped anomaly persistence``, from the other that
+    of ``observed damped anomaly persistence``. Systems are compared on the cells that all of them
+    and the truth have.
     """
     progress = Silent() if progress is None else progress
     folder = DEFAULT_FOLDER if out is None else Path(out)
@@ -101,24 +108,17 @@ def verify_files(
     there = next(one for one in (folder, *folder.parents) if one.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise InputError(f"{there} is no folder that can be written to; choose another folder")
-    case = _Case(forecasts, truth, systems or {}, past)
-    place = case.place
-    if boxes and place.latitude is None:
-        raise InputError(f"{truth} has no projection, so that there are no regions by latitude")
-    blocks = block_length(case.starts, block_days)
-    errors = _checked(errors, case.variables)
-    progress.stage("verification", "begun")
-    kept = verify_dates(
-        case.dates(),
-        area=place.area,
-        mask=np.ones(place.area.shape, bool),
-        positions=place.positions,
-        lead_hours=case.leads / HOUR,
-        regions=box_regions(boxes, place.latitude, place.longitude) if boxes else None,
-        error_std=errors,
-        seed=seed,
-        progress=lambda done: progress.advance(done, len(case.starts)),
+    case = Verification.of(
+        forecasts, truth, systems=systems, past=past, boxes=boxes, errors=errors, seed=seed
     )
+    blocks = block_length(case.starts, block_days)
+    progress.stage("verification", "begun")
+    if sums is None:
+        kept = case.sums(
+            range(len(case.starts)), lambda done: progress.advance(done, len(case.starts))
+        )
+    else:
+        kept = sums(len(case.starts))
     names = sorted({key.system for key in kept.series})
     comparisons = [Comparison("forecast", name) for name in names if name != "forecast"]
     card = date_scorecard(kept, comparisons=comparisons, block_days=block_days, seed=seed)
@@ -237,8 +237,10 @@ def _effective(kept):
     return found
 
 
-class _Case:
-    """The files of a verification, opened and checked against each other."""
+class Verification:
+    """The files of a verification, opened and checked against each other; see `verify_files`."""
+
+    setting: dict[str, Any]
 
     def __init__(self, forecasts, truth, systems, past):
         self.truth = FieldFile(truth)
@@ -262,6 +264,29 @@ class _Case:
             raise InputError(f"{truth} and the forecasts share no variable")
         self.past, self._damping = self._past(past), {}
 
+    @classmethod
+    def of(cls, forecasts, truth, *, systems=None, past=(), boxes=None, errors=None, seed=0):
+        """As `verify_files` takes them, with regions and errors checked."""
+        case = cls(forecasts, truth, systems or {}, past)
+        place = case.place
+        if boxes and place.latitude is None:
+            raise InputError(f"{truth} has no projection, so that there are no regions by latitude")
+        case.setting = {
+            "area": place.area,
+            "mask": np.ones(place.area.shape, bool),
+            "positions": place.positions,
+            "lead_hours": case.leads / HOUR,
+            "regions": box_regions(boxes, place.latitude, place.longitude) if boxes else None,
+            "error_std": _checked(errors, case.variables),
+            "seed": seed,
+        }
+        return case
+
+    def sums(self, numbers, progress=None):
+        """`DateSums` of the start dates of these numbers, in order of time."""
+        dates = (self.date(self.starts[number]) for number in numbers)
+        return verify_dates(dates, **self.setting, progress=progress)
+
     def _by_start(self, paths):
         found = {}
         for path in paths:
@@ -283,7 +308,7 @@ class _Case:
             file.check_same_place(self.truth)
         found = {}
         for name in self.variables if files else ():
-            if name in ("u", "v") or not all(name in file.names for file in files):
+            if not all(name in file.names for file in files):
                 continue
             places = [(file, index) for file in files for index in range(file.times.size)]
 
@@ -294,62 +319,65 @@ class _Case:
             found[name] = PastYears(np.concatenate([file.times for file in files]), read)
         return found
 
-    def dates(self):
-        """Start dates, read one after the other."""
-        for start in self.starts:
-            times = start + self.leads
-            systems = {
-                name: {v: files[start].series(v) for v in self.variables if v in files[start].names}
-                for name, files in self.forecasts.items()
+    def date(self, start):
+        """Forecasts and truth of a start date."""
+        times = start + self.leads
+        systems = {
+            name: {v: files[start].series(v) for v in self.variables if v in files[start].names}
+            for name, files in self.forecasts.items()
+        }
+        truth = {name: self._true(name, times) for name in self.variables}
+        if not any(np.isfinite(field).any() for field in truth.values()):
+            raise InputError(
+                f"{self.truth.path} has no value at the times of the forecast of {iso(start)}"
+            )
+        if self.leads[0] == 0:
+            systems["persistence"] = {
+                name: persistence(_mean(field[0]), len(times))
+                for name, field in systems["forecast"].items()
             }
-            truth = {name: self._true(name, times) for name in self.variables}
-            if not any(np.isfinite(field).any() for field in truth.values()):
-                raise InputError(
-                    f"{self.truth.path} has no value at the times of the forecast of {iso(start)}"
-                )
-            if self.leads[0] == 0:
-                systems["persistence"] = {
-                    name: persistence(_mean(field[0]), len(times))
-                    for name, field in systems["forecast"].items()
-                }
-            now = {name: self._true(name, [start])[0] for name in self.variables}
-            now = {name: field for name, field in now.items() if np.isfinite(field).any()}
-            if now:
-                systems["observed persistence"] = {
-                    name: persistence(field, len(times)) for name, field in now.items()
-                }
-            for name, past in self.past.items():
-                for system, field in self._of_other_years(name, past, start, now.get(name)):
-                    systems.setdefault(system, {})[name] = field
-            yield StartDate(start, systems, truth)
-            del systems, truth, now
+        now = {name: self._true(name, [start])[0] for name in self.variables}
+        now = {name: field for name, field in now.items() if np.isfinite(field).any()}
+        if now:
+            systems["observed persistence"] = {
+                name: persistence(field, len(times)) for name, field in now.items()
+            }
+        begins = {
+            "damped anomaly persistence": systems.get("persistence", {}),
+            "observed damped anomaly persistence": systems.get("observed persistence", {}),
+        }
+        for name, past in self.past.items():
+            known = {system: fields[name][0] for system, fields in begins.items() if name in fields}
+            for system, field in self._of_other_years(name, past, start, known):
+                systems.setdefault(system, {})[name] = field
+        return StartDate(start, systems, truth)
 
-    def _of_other_years(self, name, past, start, now):
-        """Baselines of a variable from other years, by system."""
+    def _of_other_years(self, name, past, start, known):
+        """Baselines of a variable from other years, by system; `known` is what anomalies start
+        from, by system."""
         times = [int(time) for time in start + self.leads]
         normals = np.stack([past.normal(time) for time in times])
         yield "climatology", normals
         members = [past.members(time) for time in times]
         fewest = min(map(len, members))
         yield "past years", np.stack([one[:fewest] for one in members])
-        if now is None:
+        if not known:
             return
         month = to_seconds(to_datetime64(start).astype("datetime64[M]")) + 14 * DAY
         month += start % DAY
         if (name, month) not in self._damping:
             damping = past.damping(month, self.leads, weights=self.place.area)
             self._damping[name, month] = damping
-        yield (
-            "damped anomaly persistence",
-            damped_anomaly_persistence(
-                now,
+        for system, field in known.items():
+            faded = damped_anomaly_persistence(
+                field,
                 normal_start=past.normal(start),
                 normal_leads=normals,
                 correlation=self._damping[name, month],
                 lower=VARIABLES[name].lower,
                 upper=VARIABLES[name].upper,
-            ),
-        )
+            )
+            yield system, faded
 
     def _true(self, name, times):
         """The truth at times, NaN where it has none."""

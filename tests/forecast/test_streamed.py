@@ -1,5 +1,9 @@
 """Members forward in parts are the members forward at once, whatever goes together."""
 
+import os
+import subprocess
+import sys
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,7 +11,7 @@ import numpy as np
 import pytest
 
 import floecast as fc
-from floecast.forecast.streamed import MemberWeather, advanced, begun, chunk
+from floecast.forecast.streamed import MemberWeather, advanced, begun, chunk, member_mesh
 
 
 class Push(eqx.Module):
@@ -30,13 +34,13 @@ class Decay(eqx.Module):
         return 0.9 * state + forcing + jax.random.normal(key, state.shape)
 
 
-def run(states, key, at_once=2, parts=(4, 4)):
+def run(states, key, at_once=2, parts=(4, 4), mesh=None):
     keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(len(states)))
     weather = MemberWeather(Push(jnp.arange(float(len(states))), jnp.zeros(len(states), int)))
     states = begun(Decay(), states, weather, jnp.asarray(0), at_once)
     time = 0
     for steps in parts:
-        states = advanced(Decay(), states, weather, keys, jnp.asarray(time), steps, at_once)
+        states = advanced(Decay(), states, weather, keys, jnp.asarray(time), steps, at_once, mesh)
         time += steps * Decay().dt
     return states
 
@@ -60,6 +64,26 @@ def test_a_member_that_is_lost_touches_no_other(key):
     assert np.isnan(lost[2, 1]) and np.isfinite(lost[2, 0])
 
 
+def on_devices():
+    """Members on 4 devices, and on as many as their number does not fit, beside one device."""
+    states, key = members().at[2, 1].set(jnp.nan), jax.random.key(0)
+    assert jax.local_device_count() == member_mesh().size == 4
+    for number, devices in ((4, 4), (5, 2)):
+        one, shared = (run(states[:number], key, mesh=member_mesh(n)) for n in (1, devices))
+        np.testing.assert_array_equal(shared, one)
+        if number == devices:  # a member stays where it is
+            assert shared.addressable_shards[0].data.shape[0] == 1
+    assert member_mesh(1) is None
+
+
+def test_members_on_many_devices_are_those_of_one():
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    done = subprocess.run(
+        [sys.executable, __file__], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_weather_that_all_share_and_weather_of_their_own():
     wind = jnp.stack([jnp.zeros((1, 1)), jnp.full((1, 1), 4.0)])
     known = fc.Forcing(jnp.array([0, 100]), wind_u=wind)
@@ -79,3 +103,7 @@ def test_weather_that_all_share_and_weather_of_their_own():
 )
 def test_chunks_are_of_one_size_if_possible(members, at_once, expected):
     assert chunk(members, at_once) == expected
+
+
+if __name__ == "__main__":
+    on_devices()

@@ -102,12 +102,20 @@ def test_which_scores_are_there(case):
     names = {(row.system, row.variable): set() for row in card.rows}
     for row in card.rows:
         names[row.system, row.variable].add(row.score)
-    assert names["single", "ice_volume"] == {"rmse", "bias"}
+    assert names["single", "ice_volume"] == {"rmse", "bias", "crps"}
     assert names["floecast", "ice_volume"] == {"rmse", "bias", "crps", "spread_skill"}
     assert ("persistence", "ice_volume") not in names
     extra = names["floecast", "concentration"] - names["persistence", "concentration"]
-    assert extra == {"crps", "sps", "spread_skill"}
-    assert len(card) == 2 * 3 * (13 + 10 + 10 + 4 + 2)
+    assert extra == {"spread_skill"}
+    assert len(card) == 2 * 3 * (13 + 12 + 12 + 4 + 3)
+
+
+def test_scores_of_a_distribution_of_a_single_field(case):
+    rows = case.run().select(system="single", variable="concentration", region="arctic").rows
+    for lead in {row.lead_hours for row in rows}:
+        values = {row.score: row.value for row in rows if row.lead_hours == lead}
+        assert values["crps"] == pytest.approx(values["mae"], rel=1e-12)
+        assert values["sps"] == pytest.approx(values["iiee"], rel=1e-12)
 
 
 def test_perfect_persistence(case):

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, PyTree
 
-from floecast.core import calendar
+from floecast.core import calendar, display
 from floecast.core.ensemble import count, healthy, stack
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.model import check_run, started
 from floecast.core.rollout import rollout, start_of
+from floecast.core.variables import VARIABLES
 
 
 class Forecast(eqx.Module):
@@ -62,6 +63,41 @@ class Forecast(eqx.Module):
             reference_time=self.issued,
             title="Sea-ice ensemble forecast",
         )
+
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        healthy = np.asarray(self.healthy)
+        facts = [
+            ("on", f"{self.grid.name}, {display.shape_text(self.grid.shape)}"),
+            ("members", f"{int(healthy.sum())} of {healthy.size} finite"),
+            ("issued", calendar.iso(self.issued)),
+            ("times", f"{len(self.lead_hours)}, to +{self.lead_hours[-1]} h"),
+        ]
+        fields = getattr(self.ensemble, "fields", dict)()
+        for name, field in fields.items():
+            facts.append((name, display.span(np.asarray(field)[healthy], VARIABLES[name].unit)))
+        return display.Card("Forecast", facts)
+
+    def _pictures(self):
+        """Mean concentration at the start and at the end."""
+        healthy = np.asarray(self.healthy)
+        if not (healthy.any() and hasattr(self.ensemble, "concentration")):
+            return []
+        members = np.asarray(self.ensemble.concentration)[healthy]
+        return [
+            display.Picture(
+                f"concentration, +{self.lead_hours[index]} h",
+                display.layer(members[:, index]),
+                "ice",
+                self.grid.mask_t,
+            )
+            for index in (0, -1)
+        ]
 
 
 def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, progress=None):

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import numpy as np
+from jax.sharding import AxisType, Mesh, PartitionSpec
 from jaxtyping import Array, PyTree
 
 from floecast.atmosphere.forcing import FilledForcing, Forcing
@@ -103,8 +104,31 @@ def chunk(members, at_once):
     return fitting[0] if fitting else min(at_once, members)
 
 
+def member_mesh(devices=None):
+    """Mesh of devices that share the members.
+
+    Parameters
+    ----------
+    devices : int, optional
+        As many; all that JAX sees if left out.
+
+    Returns
+    -------
+    jax.sharding.Mesh or None
+        None for a single device.
+    """
+    devices = jax.local_device_count() if devices is None else devices
+    if devices == 1:
+        return None
+    return jax.make_mesh(
+        (devices,), ("member",), axis_types=(AxisType.Auto,), devices=jax.local_devices()[:devices]
+    )
+
+
 @eqx.filter_jit
-def advanced(model, states, weather, keys: Array, begin, steps, at_once=8):
+def advanced(
+    model, states, weather, keys: Array, begin, steps, at_once=8, mesh: Mesh | None = None
+):
     """Members some steps later.
 
     Parameters
@@ -119,6 +143,9 @@ def advanced(model, states, weather, keys: Array, begin, steps, at_once=8):
     steps : int
     at_once : int
         Members that are mapped over; the memory of a step is that of as many.
+    mesh : jax.sharding.Mesh, optional
+        Of `member_mesh`: each device takes an equal part of the members, and `at_once` of them at
+        once. Where they cannot be shared equally, the last member fills up.
 
     Returns
     -------
@@ -130,10 +157,33 @@ def advanced(model, states, weather, keys: Array, begin, steps, at_once=8):
     Each step draws from the member's key and the time of the step, as `core.rollout.rollout` does:
     a run in parts is the whole run.
     """
+    members = states, weather.own, keys
+    if mesh is None:
+        return _mapped(model, weather.known, begin, members, steps, at_once)
+    count = keys.shape[0]
+    share = -(-count // mesh.size)
+    if share * mesh.size > count:
+        filled = np.minimum(np.arange(share * mesh.size), count - 1)
+        members = jax.tree.map(lambda leaf: leaf[filled], members)
+    everyone, each = PartitionSpec(), PartitionSpec("member")
+    arrays, static = eqx.partition((model, weather.known), eqx.is_array)
+
+    def on_device(arrays, begin, members):
+        model, known = eqx.combine(arrays, static)
+        return _mapped(model, known, begin, members, steps, chunk(share, at_once))
+
+    after = jax.shard_map(
+        on_device, mesh=mesh, in_specs=(everyone, everyone, each), out_specs=each, check_vma=False
+    )(arrays, begin, members)
+    return after if share * mesh.size == count else jax.tree.map(lambda leaf: leaf[:count], after)
+
+
+def _mapped(model, known, begin, members, steps, at_once):
+    weather = MemberWeather(None, known)
 
     def one(member):
         state, own, key = member
         run = rollout(model, state, weather.of(own), steps, key=key, start=begin, save_every=steps)
         return run.final
 
-    return jax.lax.map(one, (states, weather.own, keys), batch_size=at_once)
+    return jax.lax.map(one, members, batch_size=at_once)

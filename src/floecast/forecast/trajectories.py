@@ -9,7 +9,7 @@ from jaxtyping import Array, Int
 
 from floecast.core.calendar import HOUR
 from floecast.core.errors import InputError
-from floecast.core.model import check_run, started
+from floecast.core.model import Model, check_run, started
 from floecast.core.projection import EPSG_3413
 from floecast.core.variables import ICE_EDGE
 from floecast.simulator.drifters import drift
@@ -37,7 +37,7 @@ class Following(eqx.Module):
     motion: open water carries nothing here.
     """
 
-    model: eqx.Module
+    model: Model
     begin: Int[Array, " drifter"]
 
     @property

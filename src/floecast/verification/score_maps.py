@@ -113,25 +113,23 @@ def _edge_maps(
     return [*(score._replace(daily=True, whole=True) for score in areas), displacement]
 
 
-def _ensemble_maps(
-    variable: str,
-    ensemble: Array,
-    seen: Array,
-    truth: Array,
-    weights: Array,
-    threshold: float,
-    error_std: Array,
+def _distribution_maps(
+    variable: str, seen: Array, truth: Array, weights: Array, threshold: float
 ) -> list[ScoreMap]:
-    misfit = (ensemble.mean(axis=0) - truth) ** 2
-    expected = mean_variance_cells(ensemble) + error_std**2
-    maps = [
-        ScoreMap("crps", (weights * crps_cells(seen, truth, fair=True), weights), mean_of),
-        ScoreMap("spread_skill", (weights * expected, weights * misfit), root_mean_of),
-    ]
+    """Scores that compare ensembles with single fields: of one field the CRPS is the absolute
+    error, the SPS the area where one of field and truth has ice."""
+    fair = seen.shape[0] > 1
+    maps = [ScoreMap("crps", (weights * crps_cells(seen, truth, fair=fair), weights), mean_of)]
     if variable == "concentration":
-        cells = brier_cells(seen, truth, threshold=threshold, fair=True)
+        cells = brier_cells(seen, truth, threshold=threshold, fair=fair)
         maps.append(ScoreMap("sps", (weights * cells,), _area, daily=True, whole=True))
     return maps
+
+
+def _spread_map(ensemble: Array, truth: Array, weights: Array, error_std: Array) -> ScoreMap:
+    misfit = (ensemble.mean(axis=0) - truth) ** 2
+    expected = mean_variance_cells(ensemble) + error_std**2
+    return ScoreMap("spread_skill", (weights * expected, weights * misfit), root_mean_of)
 
 
 def score_maps(
@@ -170,5 +168,7 @@ def score_maps(
         # The median edge of a single field is its own edge.
         maps += _edge_maps(median_edge(members, threshold=threshold), truth > threshold, weights)
     if members.shape[0] > 1:
-        maps += _ensemble_maps(variable, members, seen, truth, weights, threshold, error_std)
-    return maps
+        maps.append(_spread_map(members, truth, weights, error_std))
+    else:
+        seen = members  # the error of observations makes a distribution no better than one field
+    return maps + _distribution_maps(variable, seen, truth, weights, threshold)

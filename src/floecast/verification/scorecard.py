@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from floecast.core import display
 from floecast.core.atomic import write_text
 from floecast.core.errors import InputError
 
@@ -42,6 +43,8 @@ class Row:
 
 _TYPES = get_type_hints(Row)
 _UNDEFINED = {"value", "low", "high"}
+MOST_LINES = 40
+"""Of the table in a notebook."""
 
 
 def _sort_key(row: Row) -> tuple:
@@ -175,6 +178,26 @@ class Scorecard:
             )
         return Scorecard(_read_row(path, number, entry) for number, entry in enumerate(entries))
 
+    def __repr__(self) -> str:
+        return display.text(self)
+
+    def _repr_html_(self) -> str:
+        heads, *lines = self._lines()
+        more = f", the first {MOST_LINES} of {len(lines)} lines" * (len(lines) > MOST_LINES)
+        title, facts = self._card()
+        return display.table(f"{title}: {facts[0][1]}{more}", lines[:MOST_LINES], heads)
+
+    def _card(self) -> display.Card:
+        facts = [("", f"{len(self)} scores")]
+        for field in ("system", "variable", "score"):
+            names = list(dict.fromkeys(getattr(row, field) for row in self.rows))
+            more = f" and {len(names) - 6} more" * (len(names) > 6)
+            facts.append((f"{field}s", ", ".join(names[:6]) + more))
+        leads = [row.lead_hours for row in self.rows]
+        if leads:
+            facts.append(("leads", f"{min(leads):g} to {max(leads):g} h"))
+        return display.Card("Scorecard", facts)
+
     def table(self) -> str:
         """Text for reading: one line for each score and system, one column for each lead.
 
@@ -183,17 +206,7 @@ class Scorecard:
         str
             Values with four digits, `-` where undefined; systems stand below one another.
         """
-        leads = sorted({row.lead_hours for row in self.rows})
-        values: dict[tuple[str, ...], dict[float, str]] = {}
-        for row in self.rows:
-            text = f"{row.value:.4g}" if math.isfinite(row.value) else "-"
-            values.setdefault((row.variable, row.score, row.region, row.system), {})[
-                row.lead_hours
-            ] = text
-        lines = [("variable", "score", "region", "system", *(f"{lead:g} h" for lead in leads))]
-        lines += [
-            (*name, *(values[name].get(lead, "") for lead in leads)) for name in sorted(values)
-        ]
+        lines = self._lines()
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(
@@ -202,3 +215,18 @@ class Scorecard:
             ).rstrip()
             for line in lines
         )
+
+    def _lines(self) -> list[tuple[str, ...]]:
+        """Cells of the table, the heads first."""
+        leads = sorted({row.lead_hours for row in self.rows})
+        values: dict[tuple[str, ...], dict[float, str]] = {}
+        for row in self.rows:
+            text = f"{row.value:.4g}" if math.isfinite(row.value) else "-"
+            values.setdefault((row.variable, row.score, row.region, row.system), {})[
+                row.lead_hours
+            ] = text
+        heads = ("variable", "score", "region", "system", *(f"{lead:g} h" for lead in leads))
+        return [
+            heads,
+            *((*name, *(values[name].get(lead, "") for lead in leads)) for name in sorted(values)),
+        ]

@@ -1,15 +1,16 @@
 """Score forecast systems side by side against one truth, on the cells that all of them share.
 
 Scores of `concentration`: `rmse`, `mae`, `bias`, `correlation` [1]; `iiee`, `overestimate`,
-`underestimate`, `absolute_extent_error`, `misplacement` [1000 km2]; `displacement` [km]; of
-ensembles `crps` [1], `sps` [1000 km2], `spread_skill` [1]. Scores of any other variable: `rmse`,
-`bias` and of ensembles `crps` in its unit, `spread_skill` [1].
+`underestimate`, `absolute_extent_error`, `misplacement` [1000 km2]; `displacement` [km]; `crps`
+[1], `sps` [1000 km2]; of ensembles `spread_skill` [1]. Scores of any other variable: `rmse`,
+`bias`, `crps` in its unit, and of ensembles `spread_skill` [1].
 
 For each variable and lead, all systems that forecast it are scored on one common set of cells:
 ocean, observed, finite in every member of every system. An ensemble is scored by its mean in
 `rmse`, `mae`, `bias` and `correlation`, by its median edge (more than half of the members have
-ice) in the edge scores, by its members in the others; CRPS and SPS are the fair forms, which
-compare ensembles of different size. The edge is found before the field is cut to a region.
+ice) in the edge scores, by its members in the others. CRPS and SPS are the fair forms, which
+compare ensembles of different size; those of a single field are its absolute error and its IIEE.
+The edge is found before the field is cut to a region.
 
 The intervals come from resampling square blocks of the domain, the same for all systems. They
 express sampling in space only and say nothing of the spread of a score over start dates, for

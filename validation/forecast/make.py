@@ -1,0 +1,225 @@
+"""Make the numbers and the figure of this folder again.
+
+    python validation/forecast/make.py --work DIR --past ARCHIVE
+
+Cycles En4DVar through three winter and three summer months of a twin on arctic100 and forecasts ten
+days from every second analysis, below DIR; it can be interrupted and goes on. ARCHIVE is the
+`archive.zarr` of years of the same simulator, which are the past of climatology and damped
+anomalies: `floecast simulate --preset arctic100 --years 16 --seed 11`. Writes README.md and
+forecast.png here.
+"""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from floecast.assimilation_schema import assimilation_config
+from floecast.core.calendar import DAY, to_seconds
+from floecast.core.grid import Grid
+from floecast.experiment.assimilation import KEPT, assimilate
+from floecast.experiment.verify_files import verify_files
+from floecast.io.cf import to_dataset, write_netcdf
+from floecast.io.store import read_dataset
+from floecast.progress import progress_for
+from floecast.verification.scorecard import Scorecard
+
+HERE = Path(__file__).parent
+SEASONS = {1: "January to April", 5: "May to August"}
+SETTINGS = ["cycles=45", "forecast_every=2", "keep_forecasts=true"]
+SCORES = {
+    ("concentration", "iiee"): ("ice edge, IIEE [1000 km²]", 0),
+    ("concentration", "sps"): ("ice edge, SPS [1000 km²]", 0),
+    ("concentration", "rmse"): ("concentration, RMSE [%]", 2),
+    ("ice_volume", "crps"): ("ice volume, CRPS [mm]", 0),
+    ("drift", "vector_rmse"): ("drift, RMSE [mm/s]", 1),
+}
+FACTORS = {("concentration", "rmse"): 100.0, ("ice_volume", "crps"): 1e3}
+FACTORS[("drift", "vector_rmse")] = 1e3
+BASELINES = ("persistence", "damped anomaly persistence", "climatology", "past years")
+SPREAD = ("concentration", "ice_volume", "drift")
+LEADS = (1, 2, 3, 5, 7, 10)
+
+
+def main():
+    """Cycle, forecast, score, then write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--work", required=True, type=Path, help="folder for runs and scores")
+    parser.add_argument("--past", required=True, type=Path, help="archive.zarr of other years")
+    given = parser.parse_args()
+    cards = {}
+    with progress_for(sys.stderr) as progress:
+        past = past_files(given.past, given.work / "past")
+        for month, season in SEASONS.items():
+            config = assimilation_config(None, [f"twin.month={month}", *SETTINGS])
+            folder = assimilate(config, out=given.work / f"en4dvar_{month}", progress=progress)
+            scores = given.work / f"scores_{month}"
+            if not (scores / "scorecard.json").is_file():
+                verify_files(
+                    sorted(folder.file("forecasts").glob("*.nc")),
+                    folder.file("truth.nc"),
+                    past=past,
+                    out=scores,
+                    progress=progress,
+                )
+            cards[season] = Scorecard.from_json(scores / "scorecard.json")
+    draw(cards, HERE / "forecast.png")
+    (HERE / "README.md").write_text("\n".join(page(cards)) + "\n", encoding="utf-8")
+
+
+def past_files(archive, folder):
+    """Daily fields of an archive at the centres of cells, a file a year.
+
+    Parameters
+    ----------
+    archive, folder : Path
+
+    Returns
+    -------
+    list of Path
+    """
+    grid, files = Grid.preset("arctic100"), []
+    with read_dataset(archive) as data:
+        years = data["time"].dt.year.values
+        midnight = to_seconds(data["time"].values) % DAY == 0
+        for year in np.unique(years):
+            path = folder / f"{year}.nc"
+            files.append(path)
+            if path.is_file():
+                continue
+            folder.mkdir(parents=True, exist_ok=True)
+            days = np.flatnonzero(midnight & (years == year))
+            fields = {name: np.nan_to_num(data[name].isel(time=days).values) for name in KEPT}
+            time = to_seconds(data["time"].values[days])
+            write_netcdf(to_dataset(fields, grid, time=time, title="Past of a simulator"), path)
+    return files
+
+
+def row(card, system, key, lead):
+    """The row of a score, or None."""
+    variable, score = key
+    found = card.select(
+        system=system, variable=variable, score=score, region="arctic", lead_hours=24 * lead
+    ).rows
+    return found[0] if found else None
+
+
+def page(cards):
+    """The page."""
+    dates = {
+        season: row(card, "forecast", ("drift", "vector_rmse"), 1).n
+        for season, card in cards.items()
+    }
+    lines = [
+        "# Forecasts of ten days from En4DVar, in a twin",
+        "",
+        f"Made on {datetime.now(UTC):%Y-%m-%d} with `python validation/forecast/make.py --work DIR "
+        "--past ARCHIVE`. The truth is a run of the simulator on arctic100; 20 members of the "
+        "emulator are corrected every two days by En4DVar, see [the twin](../twin/README.md), and "
+        "carried on for ten days from every second analysis, in weather whose error grows with "
+        f"lead: {', '.join(f'{n} start dates from {season}' for season, n in dates.items())}. "
+        "Climatology, damped anomalies and the ensemble of past years come from 16 other years of "
+        "the simulator; persistence and anomalies are those of the analysis; the CRPS of a single "
+        "field is its absolute error, the SPS its IIEE. Below: the forecast, and its difference "
+        "to each baseline with the 95 % interval from blocks of 15 days of start dates; below zero "
+        "the forecast is better, **bold** where the interval holds zero or the baseline is better. "
+        "With so few blocks the intervals are too narrow rather than too wide.",
+        "",
+        "![Scores against lead](forecast.png)",
+        "",
+    ]
+    for season, card in cards.items():
+        lines += [f"## {season}", ""]
+        for key, (name, digits) in SCORES.items():
+            lines += table(card, key, name, digits)
+        lines += spread_table(card)
+    return lines[:-1]
+
+
+def table(card, key, name, digits):
+    """A score of the forecast, and beside the baselines that have it, by lead."""
+    factor = FACTORS.get(key, 1.0)
+    there = [one for one in BASELINES if row(card, one, key, LEADS[0])]
+    lines = [
+        f"| {name} | forecast | {' | '.join(f'minus {one}' for one in there)} |",
+        "|" + "---|" * (2 + len(there)),
+    ]
+    for lead in LEADS:
+        cells = [f"{factor * row(card, 'forecast', key, lead).value:.{digits}f}"]
+        for one in there:
+            found = row(card, f"forecast minus {one}", key, lead)
+            value, low, high = (
+                f"{factor * number:.{digits}f}" for number in (found.value, found.low, found.high)
+            )
+            text = f"{value} [{low}, {high}]"
+            cells.append(text if found.high < 0 else f"**{text}**")
+        days = "1 day" if lead == 1 else f"{lead} days"
+        lines.append(f"| {days} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def spread_table(card):
+    """Spread over error of the members."""
+    lines = [
+        f"| spread over error | {' | '.join(name.replace('_', ' ') for name in SPREAD)} |",
+        "|" + "---|" * (1 + len(SPREAD)),
+    ]
+    for lead in LEADS:
+        cells = []
+        for name in SPREAD:
+            found = row(card, "forecast", (name, "spread_skill"), lead)
+            cells.append(
+                "" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+            )
+        lines.append(f"| {'1 day' if lead == 1 else f'{lead} days'} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def draw(cards, path):
+    """Curves of the scores against lead."""
+    colours = dict(
+        zip(
+            ("forecast", *BASELINES),
+            ("#0b3c5d", "#d55e00", "#e69f00", "#009e73", "#777777"),
+            strict=True,
+        )
+    )
+    figure, axes = plt.subplots(
+        len(cards), len(SCORES), figsize=(3.1 * len(SCORES), 2.9 * len(cards)), sharex=True
+    )
+    leads = np.arange(1, 11)
+    for line, (season, card) in zip(axes, cards.items(), strict=True):
+        for axis, (key, (name, _)) in zip(line, SCORES.items(), strict=True):
+            for system, colour in colours.items():
+                rows = [row(card, system, key, int(lead)) for lead in leads]
+                if rows[0] is None:
+                    continue
+                factor = FACTORS.get(key, 1.0)
+                value, low, high = (
+                    [factor * getattr(one, part) for one in rows]
+                    for part in ("value", "low", "high")
+                )
+                axis.plot(
+                    leads, value, color=colour, label=system, lw=2 if system == "forecast" else 1.3
+                )
+                axis.fill_between(leads, low, high, color=colour, alpha=0.15, lw=0)
+            axis.set_ylim(bottom=0)
+            axis.set_title(name, fontsize=9)
+            axis.spines[["top", "right"]].set_visible(False)
+        line[0].set_ylabel(season)
+    for axis in axes[-1]:
+        axis.set_xlabel("lead [days]")
+    handles = {}
+    for axis in axes.flat:
+        handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=5, frameon=False)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,7 @@
 # make forecast   install, then run the main job
 # make test       install, then every check
+# make types      install, then check the types, see [tool.mypy] of pyproject.toml
+# make coverage   install, then run all tests and tell which share of the lines they reach
 # make docs       install, then build the documentation, without a network
 # PYTHON chooses the interpreter, for example: make test PYTHON=python3.12
 
@@ -7,27 +9,34 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install forecast test lint docs clean
+.PHONY: install forecast test lint types coverage docs clean
 
 install: .venv/installed
 
 forecast: .venv/installed
-	$(BIN)/floecast run examples/twin.yaml --out runs/twin
-	@echo "The report is at $(CURDIR)/runs/twin/report.html"
+	$(BIN)/floecast run examples/full_chain.yaml --out runs/full_chain
+	@echo "The report is at $(CURDIR)/runs/full_chain/report.html"
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile
 
-lint: .venv/installed-dev
+lint: types
 	$(BIN)/ruff check
 	$(BIN)/lint-imports --no-logo
+
+types: .venv/installed-dev
+	$(BIN)/mypy
+
+coverage: .venv/installed-dev
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html:.coverage_html
+	@echo "The lines that no test reaches are marked in $(CURDIR)/.coverage_html/index.html"
 
 docs: .venv/installed-docs
 	$(BIN)/python -m sphinx -q -W -b html docs docs/_build
 	@echo "The documentation is at $(CURDIR)/docs/_build/index.html"
 
 clean:
-	rm -rf .venv docs/_build .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv docs/_build dist .coverage .coverage_html .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:

@@ -1,6 +1,7 @@
 """Progress of long work: a bar on a terminal, plain lines elsewhere."""
 
 import time
+from typing import Any
 
 
 class Silent:
@@ -63,7 +64,8 @@ class TerminalProgress:
             console=Console(file=stream),
             transient=True,
         )
-        self._task = self._done = None
+        self._task: Any = None
+        self._done: Any = None
 
     def __enter__(self):
         self._bar.start()

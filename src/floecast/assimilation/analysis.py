@@ -4,7 +4,10 @@ from enum import IntEnum
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
+
+from floecast.core import display
 
 
 class Status(IntEnum):
@@ -56,3 +59,48 @@ class Analysis(eqx.Module):
     def healthy(self):
         """Members that took part, ``(member,)`` bool."""
         return jnp.asarray(self.member_status) == Status.GOOD
+
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        healthy, flag = np.asarray(self.healthy), np.asarray(self.observations.flag)
+        facts = [
+            ("", Status(int(self.status)).name.lower().replace("_", " ")),
+            ("members", f"{int(healthy.sum())} of {healthy.size} took part"),
+            ("observations", f"{int(np.sum(flag == 0))} of {flag.size} without a flag"),
+        ]
+        if flag.size:
+            good = flag == 0
+            for name, seen in (
+                ("RMS misfit before", self.background_equivalents),
+                ("after", self.equivalents),
+            ):
+                facts.append((name, self._misfit(np.asarray(seen)[healthy][:, good], good)))
+        return display.Card("Analysis", facts)
+
+    def _misfit(self, seen, good):
+        """RMS of observation minus ensemble mean over the standard error, as text."""
+        if not seen.size:
+            return "none"
+        departure = np.asarray(self.observations.value)[good] - seen.mean(axis=0)
+        scaled = departure / np.asarray(self.observations.error_std)[good]
+        return f"{float(np.sqrt(np.mean(scaled**2))):.3g} standard errors"
+
+    def _pictures(self):
+        """Mean concentration and the change of the mean volume, where the members are of ice."""
+        healthy = np.asarray(self.healthy)
+        if not (healthy.any() and hasattr(self.ensemble, "concentration")):
+            return []
+
+        def mean(states, name):
+            return display.layer(np.asarray(getattr(states, name))[healthy])
+
+        change = mean(self.ensemble, "ice_volume") - mean(self.background, "ice_volume")
+        return [
+            display.Picture("concentration", mean(self.ensemble, "concentration"), "ice"),
+            display.Picture("change of ice_volume [m]", change, "change"),
+        ]

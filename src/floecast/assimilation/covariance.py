@@ -46,6 +46,10 @@ class AbstractCovariance(eqx.Module):
         ensemble : pytree
             Members in control variables, ``(member, ...)``; those that are not finite are left
             out.
+
+        Returns
+        -------
+        AbstractCovariance
         """
         return self
 
@@ -310,7 +314,22 @@ class HybridCovariance(AbstractCovariance):
             raise InputError(f"the weight of the ensemble must be in [0, 1], not {self.weight}")
 
     def around(self, ensemble):
-        """The sum of both parts, with the ensemble handed in unless this has its own."""
+        """The sum of both parts, with the ensemble handed in unless this has its own.
+
+        Parameters
+        ----------
+        ensemble : pytree or None
+            As in `AbstractCovariance.around`.
+
+        Returns
+        -------
+        AbstractCovariance
+
+        Raises
+        ------
+        InputError
+            If there is no ensemble.
+        """
         ensemble = ensemble if self.ensemble is None else self.ensemble
         if ensemble is None:
             raise InputError("a hybrid covariance needs an ensemble; pass ensemble=")

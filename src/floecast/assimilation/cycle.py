@@ -188,9 +188,9 @@ def cycle(
     observations = dataclasses.replace(observations, flag=flag)
     checked = check(observations, jnp.where(runs.good[:, None], runs.equivalents, jnp.nan))
     if isinstance(method, Asynchronous):
-        return Cycled(_first(count, method.update(runs, checked, key=analysis_key)), None)
+        return Cycled(first(count, method.update(runs, checked, key=analysis_key)), None)
     if method is None:
-        return Cycled(_first(count, _background(runs, checked)), None)
+        return Cycled(first(count, _background(runs, checked)), None)
     weather = forcing if control_forcing is None else control_forcing
     if isinstance(method, Recentred):
         found = method.analyse(ensemble, runs, checked, weather, start=start, key=analysis_key)
@@ -208,7 +208,7 @@ def cycle(
         member_status=jnp.where(good, Status.GOOD, Status.MEMBER_NOT_FINITE),
         status=found.status,
     )
-    return Cycled(_first(count, analysis), found)
+    return Cycled(first(count, analysis), found)
 
 
 def _check(method, seconds, weather):
@@ -252,8 +252,8 @@ def padded(observations, size):
     return dataclasses.replace(observations, **{name: wider(name) for name in names})
 
 
-def _first(count, analysis):
-    """The analysis with its first observations, without what fills them up."""
+def first(count, analysis):
+    """The analysis with its first observations, without what `padded` filled them up with."""
     return dataclasses.replace(
         analysis,
         observations=jax.tree.map(lambda field: field[:count], analysis.observations),

@@ -28,10 +28,10 @@ class GETKF(AbstractFilter):
 
     Parameters
     ----------
-    operator : callable
-        ``operator(state, observations) -> (p,)``; linearised at the mean of the ensemble.
     root : AbstractLocalisationRoot
         Square root of the localisation of the background covariance.
+    operator : callable
+        ``operator(state, observations) -> (p,)``; linearised at the mean of the ensemble.
     inflation, control, rotation
         As in `LETKF`.
 
@@ -95,7 +95,13 @@ class GETKF(AbstractFilter):
         return self._analyse(ensemble, observations, key)
 
     def analyse_seen(self, ensemble, equivalents, observations, *, key=None):
-        """Refused: this filter needs the derivative of what was seen, not the equivalents alone."""
+        """Refused: this filter needs the derivative of what was seen, not the equivalents alone.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
         raise InputError(
             "GETKF sees one instant; along a window use En4DVar with members=ReducedGain()"
         )

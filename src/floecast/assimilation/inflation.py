@@ -74,6 +74,11 @@ class Inflation(eqx.Module):
         Returns
         -------
         (member, ...) array
+
+        Raises
+        ------
+        InputError
+            If there are relaxations by field and no field is named.
         """
         if self.perturbations:
             share = self.perturbations

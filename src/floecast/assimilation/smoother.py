@@ -78,10 +78,12 @@ class IEnKS(eqx.Module):
         random numbers.
     steps : int
         Of the model from the start of the window to the observations; 0 gives the iterated ETKF.
-    operator, control, rotation
+    operator
         As in `LETKF`.
     inflation : Inflation or float
         As in `LETKF`; acts at the start of the window.
+    control
+        As in `LETKF`.
     iterations : int
         Runs of the ensemble through the window at most.
     tolerance : float
@@ -91,6 +93,8 @@ class IEnKS(eqx.Module):
         ensemble with its spread. The first run has the spread in any case.
     certainty : float, optional
         With it the prior is that of the EnKF-N, see `EnKFN`.
+    rotation
+        As in `LETKF`.
 
     Raises
     ------

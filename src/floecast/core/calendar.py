@@ -45,7 +45,18 @@ def to_seconds(time):
 
 
 def to_datetime64(seconds):
-    """Times as ``datetime64[ns]`` of `seconds` since 2000-01-01 00:00 UTC (scalar or array)."""
+    """Times of seconds since 2000-01-01 00:00 UTC.
+
+    Parameters
+    ----------
+    seconds : int or int array
+        Since 2000-01-01 [s].
+
+    Returns
+    -------
+    datetime64[ns], or array of the shape of `seconds`
+        In UTC.
+    """
     return (EPOCH + np.asarray(seconds, np.int64).astype("timedelta64[s]")).astype("datetime64[ns]")
 
 

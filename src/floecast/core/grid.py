@@ -3,6 +3,7 @@
 import equinox as eqx
 import numpy as np
 
+from . import display
 from .errors import InputError
 from .land import ocean_mask
 from .projection import EPSG_3413
@@ -189,3 +190,23 @@ class Grid(eqx.Module):
         half = self.spacing / 2
         x, y = self.x - half, self.y - half
         return np.append(x, x[-1] + self.spacing), np.append(y, y[-1] + self.spacing)
+
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        plane = "flat" if self.epsg is None else f"EPSG:{self.epsg}"
+        facts = [
+            ("", f"{display.shape_text(self.shape)} cells of {self.spacing / 1e3:g} km"),
+            ("on", f"{self.name}, {plane}"),
+            ("latitude", display.span(self.latitude, "degrees")),
+            ("sea", f"{int(np.sum(self.mask_t))} cells"),
+        ]
+        return display.Card("Grid", facts)
+
+    def _pictures(self):
+        depth = np.where(self.mask_t, self.latitude, np.nan)
+        return [display.Picture("latitude of the sea", depth, "amount", self.mask_t)]

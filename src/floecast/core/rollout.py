@@ -114,12 +114,14 @@ def stream(
 
     Parameters
     ----------
-    model, state, forcing, steps, key, start, save_every, observe
+    model, state, forcing, steps, key
         As in `rollout`; the states handed over are the same to the bit.
     sink : callable
         ``sink(times, states)`` with NumPy leaves ``(time, ...)``; called once a block.
     block : int
         Saved states in a block: what memory must hold.
+    start, save_every, observe
+        As in `rollout`.
 
     Returns
     -------

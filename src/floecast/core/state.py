@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from . import display
 from .errors import InputError
 from .variables import STATE, VARIABLES
 
@@ -66,6 +67,39 @@ class IceState(eqx.Module):
     def fields(self):
         """Fields by name, in the order of `variables.STATE`."""
         return {name: getattr(self, name) for name in STATE}
+
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        return display.Card("IceState", field_facts(self))
+
+    def _pictures(self):
+        return field_pictures(self)
+
+
+def field_facts(state):
+    """Shape of a state and the range of each of its fields, for its card."""
+    facts = [("", display.shape_text(np.shape(state.concentration)))]
+    for name, field in state.fields().items():
+        facts.append((name, display.span(field, VARIABLES[name].unit)))
+    return facts
+
+
+def field_pictures(state, ocean=None):
+    """Small maps of concentration and ice volume, means over the members or times."""
+    dimensions = np.ndim(state.concentration)
+    if dimensions < 2 or not np.size(state.concentration):
+        return []
+    of = "" if dimensions == 2 else ", mean of all"
+    volume = f"ice_volume [m]{of}"
+    return [
+        display.Picture(f"concentration{of}", display.layer(state.concentration), "ice", ocean),
+        display.Picture(volume, display.layer(state.ice_volume), "amount", ocean),
+    ]
 
 
 def check_state(state, grid):

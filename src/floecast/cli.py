@@ -4,8 +4,10 @@ Longer than 400 lines because every command is here, with the help of all its op
 """
 
 import contextlib
+import errno
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +18,7 @@ from floecast.cli_cycle import cycle
 from floecast.cli_doctor import doctor
 from floecast.cli_farm import farm
 from floecast.cli_fetch import fetch
-from floecast.core.errors import FloecastError, InputError
+from floecast.core.errors import FloecastError, FloecastWarning, InputError
 
 # Of click, which some versions of typer bring along under a name of their own.
 UsageError: Any = typer.BadParameter.__base__
@@ -502,8 +504,31 @@ def _finish(told, as_json, text):
     typer.echo(json.dumps(told, indent=1, ensure_ascii=False) if as_json else text)
 
 
+# What a full, foreign, read-only or failing disk says; other errors of the system are our own.
+_DISK = {
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO")
+    if hasattr(errno, name)
+}
+
+
+def _tell_warnings():
+    """Print what floecast warns of as one line, and leave other warnings as they are."""
+    show = warnings.showwarning
+
+    def told(message, category, *where, **options):
+        if issubclass(category, FloecastWarning):
+            typer.echo(f"floecast: {message}", err=True)
+        else:
+            show(message, category, *where, **options)
+
+    warnings.showwarning = told
+    warnings.simplefilter("always", FloecastWarning)
+
+
 def main():
     """Entry point: errors a user can mend become one line and exit code 2."""
+    _tell_warnings()
     try:
         sys.exit(app(prog_name="floecast", standalone_mode=False))
     except FloecastError as error:
@@ -512,6 +537,11 @@ def main():
         fault = " ".join(error.format_message().split()).rstrip(".")
         if fault and error.ctx is not None:
             fault += f"; see {error.ctx.command_path} --help"
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        fault = f"cannot write {error.filename}: {error.strerror}" if error.filename else str(error)
+        fault += "; what was finished is kept: mend that and give the same command again"
     except typer.Abort:
         sys.exit(130)
     if fault:  # there is none where the help has just been printed in its place

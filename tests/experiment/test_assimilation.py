@@ -13,7 +13,7 @@ from floecast.assimilation.cycle import Recentred
 from floecast.assimilation.variational import En4DVar, EnVar4D, Var3D, Var4D
 from floecast.assimilation_schema import assimilation_config, is_of_cycles
 from floecast.core.calendar import DAY
-from floecast.core.errors import InputError
+from floecast.core.errors import FloecastWarning, InputError
 from floecast.core.grid import Grid
 from floecast.core.state import IceState
 from floecast.emulator.model import Emulator
@@ -25,7 +25,7 @@ from floecast.experiment.assimilation import (
 )
 from floecast.experiment.methods import static_covariance
 from floecast.experiment.twin import EVERY, Twin
-from floecast.io.checkpoint import load_checkpoint, save_checkpoint
+from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
 from floecast.io.scored_fields import FieldFile
 
 SMALL = ["method=letkf", "members=4", "window_hours=24", "cycles=2", "forecast_every=2"]
@@ -84,6 +84,15 @@ def _kept(run):
     return forecast, run.file("truth.nc")
 
 
+def _damaged(path):
+    """Let a checkpoint of other members, and a log cut in its last line, stand there."""
+    header = read_header(path)
+    other = IceState(*(np.zeros((3, 2, 2), np.float32) for _ in range(6))), 2
+    save_checkpoint(path, other, config_hash=header["config_hash"])
+    with path.with_name("cycles.jsonl").open("a") as file:
+        file.write('{"cycle": 2, "end":')
+
+
 def test_killed_after_a_cycle_it_comes_to_the_same_to_the_bit(config, truth, twin, tmp_path):
     whole = assimilate(config, out=tmp_path / "whole", truth=truth)
     with pytest.raises(Killed):
@@ -95,6 +104,12 @@ def test_killed_after_a_cycle_it_comes_to_the_same_to_the_bit(config, truth, twi
         assert (np.asarray(a) == np.asarray(b)).all()
     for name in ("cycles.jsonl", "forecasts.jsonl", "rejected.jsonl"):
         assert lines(whole, name) == lines(cut, name)
+    _damaged(cut.file("ensemble.npz"))
+    with pytest.warns(FloecastWarning, match="going on from the checkpoint before it"):
+        mended = assimilate(config, out=tmp_path / "cut", truth=truth)
+    assert mended.file("ensemble.npz").read_bytes() == whole.file("ensemble.npz").read_bytes()
+    for name in ("cycles.jsonl", "forecasts.jsonl", "rejected.jsonl"):
+        assert lines(whole, name) == lines(mended, name)
     told = lines(whole, "cycles.jsonl")
     assert [row["status"] for row in told] == [0, 0]
     for row in told:

@@ -12,7 +12,7 @@ from floecast.assimilation_schema import assimilation_config
 from floecast.config import make_config
 from floecast.core.calendar import DAY, HOUR, to_datetime64, to_seconds
 from floecast.core.ensemble import stack
-from floecast.core.errors import InputError
+from floecast.core.errors import FloecastWarning, InputError
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.emulator.features import Scaling, feature_names
@@ -114,6 +114,17 @@ def test_killed_after_a_time_it_comes_to_the_same_bytes(config, whole, tmp_path)
     again = KilledAfter(None)
     ensemble_forecast(config, out=tmp_path / "cut", progress=again)
     assert again.done == []
+
+
+def test_a_damaged_state_costs_one_time(config, whole, tmp_path):
+    out = tmp_path / "cut"
+    with pytest.raises(Killed):
+        ensemble_forecast(config, out=out, progress=KilledAfter(2))
+    (out / "parts" / "state.npz").write_bytes(b"")
+    with pytest.warns(FloecastWarning, match="going on from the checkpoint before it"):
+        cut = ensemble_forecast(config, out=out)
+    for name in whole.manifest["stages"][0]["files"]:
+        assert cut.file(name).read_bytes() == whole.file(name).read_bytes(), name
 
 
 def test_a_lost_member_is_told_and_left_out(whole):

@@ -9,7 +9,7 @@ import xarray as xr
 
 import floecast.experiment.simulate as module
 from floecast.atmosphere.forcing import WEATHER
-from floecast.core.errors import InputError
+from floecast.core.errors import FloecastWarning, InputError
 from floecast.experiment.simulate import simulate
 from floecast.io.store import read_dataset
 from floecast.simulation_schema import simulation_config
@@ -51,15 +51,15 @@ def test_what_an_archive_holds(whole):
 
 def test_killed_and_called_again(config, whole, tmp_path, monkeypatch):
     out, calls = tmp_path / "run", []
-    save = module.save_checkpoint
+    save = module.save_last
 
     def dying(path, tree, **options):
         calls.append(path)
-        if len(calls) in (2, 5):  # after the archive has its block, before the restart file
+        if len(calls) in (1, 4):  # after the archive has its block, before the restart file
             raise Killed
         save(path, tree, **options)
 
-    monkeypatch.setattr(module, "save_checkpoint", dying)
+    monkeypatch.setattr(module, "save_last", dying)
     for _ in range(2):
         with pytest.raises(Killed):
             simulate(config, out=out)
@@ -68,6 +68,20 @@ def test_killed_and_called_again(config, whole, tmp_path, monkeypatch):
     for name in ("spin_up.npz", "restart.npz", "monthly_states.npz"):
         with np.load(again.file(name)) as one, np.load(whole.file(name)) as other:
             assert all(np.array_equal(one[key], other[key]) for key in one.files)
+
+
+def test_a_damaged_restart_file_costs_one_block(config, whole, tmp_path):
+    out = shutil.copytree(whole.path, tmp_path / "run")
+    whole_file = (out / "restart.npz").read_bytes()
+    (out / "restart.npz").write_bytes(whole_file[: len(whole_file) // 2])
+    with pytest.warns(FloecastWarning, match="restart.npz is damaged.*going on.*restart.before"):
+        again = simulate(config, out=out)
+    assert again.file("restart.npz").read_bytes() == whole_file
+    xr.testing.assert_identical(contents(again), contents(whole))
+    for name in ("restart.npz", "restart.before.npz"):
+        (out / name).write_bytes(b"nothing")
+    with pytest.raises(InputError, match="delete .*restart.npz and .*before.npz to begin anew"):
+        simulate(config, out=out)
 
 
 def test_splits_have_their_own_weather():

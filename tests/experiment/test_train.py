@@ -9,7 +9,7 @@ import pytest
 import floecast.experiment.train as module
 from floecast.atmosphere.forcing import WEATHER
 from floecast.core.calendar import DAY
-from floecast.core.errors import InputError
+from floecast.core.errors import FloecastWarning, InputError
 from floecast.core.grid import Grid
 from floecast.core.variables import STATE
 from floecast.emulator.model import Emulator
@@ -97,7 +97,7 @@ def test_what_a_training_leaves(whole):
 
 def test_killed_and_called_again(config, whole, tmp_path, monkeypatch):
     out, calls = tmp_path / "run", []
-    save = module.save_checkpoint
+    save = module.save_last
 
     def dying(path, tree, **options):
         calls.append(path)
@@ -105,7 +105,7 @@ def test_killed_and_called_again(config, whole, tmp_path, monkeypatch):
             raise Killed
         save(path, tree, **options)
 
-    monkeypatch.setattr(module, "save_checkpoint", dying)
+    monkeypatch.setattr(module, "save_last", dying)
     with pytest.raises(Killed):
         train(config, out=out)
     folder = train(config, out=out)
@@ -115,6 +115,28 @@ def test_killed_and_called_again(config, whole, tmp_path, monkeypatch):
         return [{k: v for k, v in one.items() if k != "seconds"} for one in lines(folder)]
 
     assert same(folder) == same(whole)
+
+
+def test_damaged_weights_of_an_unfinished_stage_cost_one_look(config, whole, tmp_path, monkeypatch):
+    out, calls = tmp_path / "run", []
+    save = module.save_last
+
+    def dying(path, tree, **options):
+        save(path, tree, **options)
+        calls.append(path)
+        if len(calls) == 2:
+            raise Killed
+
+    monkeypatch.setattr(module, "save_last", dying)
+    with pytest.raises(Killed):
+        train(config, out=out)
+    content = bytearray(calls[-1].read_bytes())
+    content[len(content) // 2] ^= 1
+    calls[-1].write_bytes(content)
+    with pytest.warns(FloecastWarning, match="is damaged.*going on from the checkpoint before"):
+        folder = train(config, out=out)
+    assert np.array_equal(weights(folder), weights(whole))
+    assert not list(out.glob("*_unfinished*.npz"))
 
 
 def test_data_set_without_validation_is_refused(config, data, tmp_path):

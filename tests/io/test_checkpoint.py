@@ -9,10 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from floecast.core.errors import InputError
+from floecast.core.errors import FloecastWarning, InputError
 from floecast.core.grid import Grid
 from floecast.core.state import IceState
-from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
+from floecast.io.checkpoint import (
+    forget_last,
+    former_of,
+    load_checkpoint,
+    load_last,
+    read_header,
+    save_checkpoint,
+    save_last,
+)
 
 
 def same_bits(left, right):
@@ -171,3 +179,64 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         save_checkpoint(path, [jnp.ones(2)])
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["x.ckpt"]
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Path of a checkpoint of twos with one of ones before it."""
+    path = tmp_path / "state.npz"
+    for value in (1.0, 2.0):
+        save_last(path, [jnp.full(50, value)], config_hash="same")
+    return path
+
+
+def flipped(content):
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 4
+    return bytes(changed)
+
+
+LIKE = [jnp.zeros(50)]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[: len(content) // 2], lambda content: b"", flipped]
+)
+def test_the_one_before_stands_in_for_a_damaged_one(two, damage):
+    assert load_last(two, LIKE)[0][0] == 2
+    two.write_bytes(damage(two.read_bytes()))
+    with pytest.warns(FloecastWarning, match=r"state.npz is damaged.*going on.*state.before.npz"):
+        assert load_last(two, LIKE)[0][0] == 1
+    former_of(two).write_bytes(damage(former_of(two).read_bytes()))
+    with pytest.raises(InputError, match=r"delete \S+state.npz and \S+before.npz to begin anew"):
+        load_last(two, LIKE)
+    forget_last(two)
+    assert load_last(two, LIKE) is None
+
+
+def test_the_one_before_stands_in_for_another_shape_and_a_kill_between_two_names(two):
+    save_checkpoint(two, [jnp.zeros(49)])
+    with pytest.warns(FloecastWarning, match=r"shape \[49\], expected \[50\]; going on"):
+        assert load_last(two, LIKE)[0][0] == 1
+    two.unlink()
+    with pytest.warns(FloecastWarning, match="state.npz is not there; going on"):
+        assert load_last(two, LIKE)[0][0] == 1
+
+
+def test_checkpoints_of_another_configuration_count_as_absent(two):
+    assert load_last(two, LIKE, config_hash="other") is None
+    assert load_last(two, LIKE, config_hash="same")[0][0] == 2
+
+
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_no_flipped_bit_passes_or_breaks_out(tmp_path_factory, place, bit):
+    path = tmp_path_factory.getbasetemp() / "flipped.npz"
+    tree = {"a": jnp.arange(20.0), "key": jax.random.key(1), "n": 3}
+    save_checkpoint(path, tree)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1 << bit
+    path.write_bytes(content)
+    try:
+        assert same_bits(load_checkpoint(path, tree), tree)
+    except InputError as fault:
+        assert str(path) in str(fault) and "\n" not in str(fault)

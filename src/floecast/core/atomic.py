@@ -7,7 +7,18 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path):
+def naming(path):
+    """Let an error of the system inside the block, such as of a full disk, tell of `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = os.fspath(path)
+        raise
+
+
+@contextmanager
+def replacing(path, former=None):
     """Temporary name for a file or folder that takes the place of `path` when the block ends.
 
     Parameters
@@ -15,6 +26,8 @@ def replacing(path):
     path : str or Path
         What to write; folders above it are made. What stands there stays until the new one is
         complete, and if the block raises.
+    former : path-like, optional
+        Where a file that stands there goes when the new one is complete; it is gone if left out.
 
     Yields
     ------
@@ -30,7 +43,8 @@ def replacing(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield partial
+        with naming(path):
+            yield partial
         if partial.is_dir():
             old = path.with_name(f".{path.name}.{os.getpid()}.old")
             if path.exists():
@@ -39,6 +53,8 @@ def replacing(path):
             shutil.rmtree(old, ignore_errors=True)
         else:
             _flush(partial)
+            if former is not None and path.exists():
+                os.replace(path, former)
             os.replace(partial, path)
         _flush(path.parent)
     finally:

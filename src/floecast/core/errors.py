@@ -1,4 +1,4 @@
-"""Errors that a user can cause and can mend."""
+"""Errors that a user can cause and can mend, and what is told without ending the work."""
 
 
 class FloecastError(Exception):
@@ -7,3 +7,7 @@ class FloecastError(Exception):
 
 class InputError(FloecastError):
     """Something handed in is wrong; the message says what, where and what to do (exit code 2)."""
+
+
+class FloecastWarning(UserWarning):
+    """Something was wrong, and what was done instead; the command prints it as one line."""

@@ -23,14 +23,14 @@ from floecast.assimilation.minimise import Minimiser
 from floecast.assimilation.misfit import CensoredMisfit
 from floecast.assimilation.modulation import SeparableRoot
 from floecast.assimilation.variational import En4DVar, EnVar4D, Var3D, Var4D
-from floecast.core.atomic import write_text
 from floecast.core.calendar import DAY, HOUR, iso
 from floecast.core.ensemble import healthy
 from floecast.core.grid import Grid
 from floecast.core.keys import named_key
 from floecast.forecast.ensemble import forecast
 from floecast.io.cf import to_dataset, write_netcdf
-from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
+from floecast.io.checkpoint import load_last, save_last
+from floecast.io.json_lines import add_line, keep_lines
 from floecast.io.run_folder import RunFolder, checksum, default_folder, versions
 from floecast.observation.errors import error_at_estimate
 from floecast.observation.observations import KINDS
@@ -81,8 +81,8 @@ def assimilate(config, *, out=None, truth=None, progress=None):
 
     Notes
     -----
-    The ensemble is saved after every cycle. A killed run goes on from there and comes to the same
-    numbers to the bit.
+    The ensemble is saved after every cycle. A killed run goes on from there, or from the cycle
+    before if that file is damaged, and comes to the same numbers to the bit.
     """
     progress = Silent() if progress is None else progress
     tree = config.model_dump(mode="json") | {"name": config.name}
@@ -266,9 +266,8 @@ class _Run:
         mark = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
         ensemble = self.twin.ensemble(self.key("ensemble"), config.members)
         ensemble = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), ensemble)
-        done = 0
-        if file.exists() and read_header(file)["config_hash"] == mark:
-            ensemble, done = load_checkpoint(file, (ensemble, done), config_hash=mark)
+        last = load_last(file, (ensemble, 0), config_hash=mark)
+        ensemble, done = (ensemble, 0) if last is None else last
         cycles, forecasts, refused = (
             _Lines(folder.file(f"{name}.jsonl"), done)
             for name in ("cycles", "forecasts", "rejected")
@@ -285,7 +284,7 @@ class _Run:
                     forecasts.add({"cycle": number, **row})
                 if config.keep_forecasts:
                     self._write_forecast(run, folder.file("forecasts"))
-            save_checkpoint(file, (ensemble, number + 1), config_hash=mark)
+            save_last(file, (ensemble, number + 1), config_hash=mark)
             progress.advance(number + 1, config.cycles)
 
     def _cycle(self, ensemble, truth, number, start):
@@ -375,13 +374,8 @@ class _Lines:
 
     def __init__(self, path, done):
         self.path = path
-        kept = []
-        if path.exists():
-            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            kept = [one for one in lines if one["cycle"] < done]
-        write_text(path, "".join(json.dumps(one) + "\n" for one in kept))
+        keep_lines(path, lambda one: one["cycle"] < done)
 
     def add(self, line):
         """Append a line."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        add_line(self.path, line)

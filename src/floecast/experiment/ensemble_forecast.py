@@ -31,7 +31,7 @@ from floecast.forecast.streamed import (
 )
 from floecast.forecast.trajectories import Following, Spread, ice_of, on_ice, seeded, spread_of
 from floecast.io.cf import read_dataset, to_dataset, write_netcdf
-from floecast.io.checkpoint import load_checkpoint, read_header, save_checkpoint
+from floecast.io.checkpoint import load_last, save_last
 from floecast.io.forecast_files import (
     dates_dataset,
     edge_dataset,
@@ -218,13 +218,14 @@ class _Run:
         """All times, from the last that was saved."""
         parts, mark = folder.file(PARTS), self.mark
         tracked, done, file = self._tracked(), 0, parts / "state.npz"
-        if file.is_file() and read_header(file)["config_hash"] == mark:
-            tracked, done = load_checkpoint(file, (tracked, done), config_hash=mark)
-        else:
+        last = load_last(file, (tracked, done), config_hash=mark)
+        if last is None:
             shutil.rmtree(parts, ignore_errors=True)
+        else:
+            tracked, done = last
         for number in range(done, len(self.times)):
             tracked = self._at(number, tracked, parts)
-            save_checkpoint(file, (tracked, number + 1), config_hash=mark)
+            save_last(file, (tracked, number + 1), config_hash=mark)
             progress.advance(number + 1, len(self.times))
         self._finish(folder, tracked)
         noted["inputs"] += self.inputs

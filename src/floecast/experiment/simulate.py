@@ -19,7 +19,13 @@ from floecast.core.precision import cast
 from floecast.core.rollout import rollout
 from floecast.core.variables import STATE
 from floecast.io.cf import to_dataset
-from floecast.io.checkpoint import load_checkpoint, save_checkpoint
+from floecast.io.checkpoint import (
+    forget_last,
+    load_checkpoint,
+    load_last,
+    save_checkpoint,
+    save_last,
+)
 from floecast.io.run_folder import RunFolder, default_folder
 from floecast.io.store import ZarrWriter, read_dataset
 from floecast.progress import Silent
@@ -75,8 +81,9 @@ def simulate(config, *, out=None, progress=None):
 
     Notes
     -----
-    The state is saved after every block of `block_days`, and a killed run goes on from there. As
-    blocks always begin at the same times, it writes the same values, to the bit on CPUs.
+    The state is saved after every block of `block_days`, and a killed run goes on from there, or
+    from the block before if that file is damaged. As blocks always begin at the same times, it
+    writes the same values, to the bit on CPUs.
     """
     progress = Silent() if progress is None else progress
     tree = config.model_dump(mode="json") | {"name": config.name}
@@ -185,23 +192,20 @@ def _spin_up(run, folder, progress):
     state, file = run.start(), folder.file("spin_up.npz")
     blocks = run.blocks(run.begin, run.first)
     unfinished = folder.file("spinning_up.npz")
-    done = 0
-    if unfinished.exists():
-        done, state = load_checkpoint(unfinished, (0, state))
+    done, state = load_last(unfinished, (0, state)) or (0, state)
     for number, (begin, steps) in enumerate(blocks[done:], done + 1):
         state, _, _ = run.advance(state, begin, steps, save_every=steps)
-        save_checkpoint(unfinished, (number, state))
+        save_last(unfinished, (number, state))
         progress.advance(number, len(blocks))
     save_checkpoint(file, state)
-    unfinished.unlink(missing_ok=True)
+    forget_last(unfinished)
 
 
 def _archive(run, folder, progress):
     state = load_checkpoint(folder.file("spin_up.npz"), run.start())
     blocks = run.blocks(run.first, run.end)
-    file, done = folder.file("restart.npz"), 0
-    if file.exists():
-        done, state = load_checkpoint(file, (0, state))
+    file = folder.file("restart.npz")
+    done, state = load_last(file, (0, state)) or (0, state)
     times = np.arange(run.first, run.end, STEP) + STEP
     until = blocks[done][0] if done < len(blocks) else run.end
     writer = ZarrWriter(folder.file("archive.zarr"), times, until=until)
@@ -217,7 +221,7 @@ def _archive(run, folder, progress):
             source=f"floecast simulator: {run.config.rheology}, {run.config.thermodynamics}",
         )
         writer.append(dataset)
-        save_checkpoint(file, (number, state))
+        save_last(file, (number, state))
         progress.advance(number, len(blocks))
     with read_dataset(folder.file("archive.zarr")) as archive:
         months = to_datetime64(times).astype("datetime64[M]").astype("datetime64[ns]")

@@ -20,8 +20,9 @@ from floecast.emulator.features import fit_scaling
 from floecast.emulator.model import Emulator
 from floecast.emulator.ocean import OceanClimatology
 from floecast.emulator.training import Learner, Stage, batch_sharding, learn, validate
-from floecast.io.checkpoint import load_checkpoint, save_checkpoint
-from floecast.io.run_folder import RunFolder, default_folder
+from floecast.io.checkpoint import forget_last, load_last, save_last
+from floecast.io.json_lines import add_line, keep_lines
+from floecast.io.run_folder import RunFolder, default_folder, read_manifest
 from floecast.io.training_archive import read_ocean_climatology, read_training_archive
 from floecast.progress import Silent
 from floecast.report.model_card import card_page
@@ -61,7 +62,8 @@ def train(config, *, out=None, progress=None):
     Notes
     -----
     What has been learned is saved after every look at the validation. A killed run goes on from
-    there and, on CPUs, comes to the same weights to the bit.
+    there, or from the look before if that file is damaged, and comes to the same weights, to the
+    bit on CPUs.
     """
     progress = Silent() if progress is None else progress
     tree = config.model_dump(mode="json") | {"name": config.name}
@@ -104,7 +106,7 @@ class _Training:
         self.ocean = None
         if (data / "ocean.nc").exists():
             self.ocean = OceanClimatology.fit(read_ocean_climatology(data / "ocean.nc"))
-        self.source = json.loads((data / "manifest.json").read_text(encoding="utf-8"))["config"]
+        self.source = read_manifest(data)["config"]
         self.untrained = self._untrained()
 
     def _untrained(self):
@@ -127,8 +129,7 @@ class _Training:
         file = self.folder.file(f"{stage.name}_unfinished.npz")
         learner = Learner.of(emulator.network, stage)
         best = (jnp.asarray(jnp.inf), emulator.network, jnp.zeros((), int))
-        if file.exists():
-            learner, best = load_checkpoint(file, (learner, best))
+        learner, best = load_last(file, (learner, best)) or (learner, best)
         metrics = _Metrics(self.folder.file("metrics.jsonl"), stage.name, int(learner.update))
         sharding = _over_devices(stage)
         steps = learn(
@@ -143,12 +144,12 @@ class _Training:
             if not looks:
                 continue
             best = self._look(emulator, learner, best, stage, metrics)
-            save_checkpoint(file, (learner, best))
+            save_last(file, (learner, best))
             draw_curves(self.folder.file("metrics.jsonl"), self.folder.file("curves.png"))
             if int(best[2]) >= config.patience:
                 break
         eqx.tree_at(_network, emulator, best[1]).save(self.folder.file(f"{stage.name}.npz"))
-        file.unlink()
+        forget_last(file)
 
     def _look(self, emulator, learner, best, stage, metrics):
         """Least loss of the validation, weights that had it, and looks since."""
@@ -240,15 +241,10 @@ class _Metrics:
 
     def __init__(self, path, stage, update):
         self.path, self.stage, self.began = path, stage, time.monotonic()
-        kept = []
-        if path.exists():
-            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            kept = [one for one in lines if one["stage"] != stage or one["update"] <= update]
-        write_text(path, "".join(json.dumps(one) + "\n" for one in kept))
+        keep_lines(path, lambda one: one["stage"] != stage or one["update"] <= update)
 
     def add(self, update, **told):
         """Append a line."""
         seconds = round(time.monotonic() - self.began, 1)
         line = {"stage": self.stage, "update": update, "seconds": seconds, **told}
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        add_line(self.path, line)

@@ -1,8 +1,10 @@
-"""Checkpoints: any pytree of arrays, to the bit, with a header that is verified before loading."""
+"""Checkpoints: any pytree of arrays, to the bit, with a header that is verified before loading.
+
+What goes on after a kill keeps two of them, so that damage to the last one costs one step back.
+"""
 
 import json
-import zipfile
-from contextlib import contextmanager
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,12 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from floecast.core.atomic import replacing
-from floecast.core.errors import InputError
+from floecast.core.errors import FloecastWarning, InputError
+from floecast.core.npz import read_arrays
 
 _FORMAT = 1
 
 
-def save_checkpoint(path, tree, *, config_hash=""):
+def save_checkpoint(path, tree, *, config_hash="", former=None):
     """Write a pytree, in one step: whole or not at all.
 
     Parameters
@@ -27,6 +30,8 @@ def save_checkpoint(path, tree, *, config_hash=""):
         Leaves: arrays of JAX or NumPy, random keys, Python numbers.
     config_hash : str
         Fingerprint of the configuration that the tree belongs to.
+    former : path-like, optional
+        Where a file that stands there is kept.
 
     Raises
     ------
@@ -48,8 +53,72 @@ def save_checkpoint(path, tree, *, config_hash=""):
         "leaves": described,
     }
     arrays = {f"leaf{number}": _raw(leaf) for number, (_, leaf) in enumerate(leaves)}
-    with replacing(path) as partial, partial.open("wb") as file:
+    with replacing(path, former) as partial, partial.open("wb") as file:
         np.savez(file, header=np.array(json.dumps(header)), **arrays)
+
+
+def former_of(path):
+    """Where the checkpoint before the one at `path` is kept, such as ``restart.before.npz``."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}.before{path.suffix}")
+
+
+def save_last(path, tree, *, config_hash=""):
+    """Write a checkpoint to go on from, and keep the one before it; see `save_checkpoint`."""
+    save_checkpoint(path, tree, config_hash=config_hash, former=former_of(path))
+
+
+def load_last(path, like, *, config_hash=None):
+    """Read what `save_last` wrote: the last checkpoint, or the one before it if that is damaged.
+
+    Parameters
+    ----------
+    path, like, config_hash
+        As of `load_checkpoint`. A checkpoint of another configuration counts as absent.
+
+    Returns
+    -------
+    pytree or None
+        None where there is no checkpoint.
+
+    Warns
+    -----
+    FloecastWarning
+        If the last one is damaged or gone and the one before it is taken.
+
+    Raises
+    ------
+    InputError
+        If there are checkpoints and none can be read.
+    """
+    faults = []
+    there = [one for one in (Path(path), former_of(path)) if one.is_file()]
+    for one in there:
+        try:
+            if config_hash is not None and read_header(one)["config_hash"] != config_hash:
+                continue
+            tree = load_checkpoint(one, like, config_hash=config_hash)
+        except InputError as fault:
+            faults.append(str(fault))
+            continue
+        if one != Path(path):
+            fault = faults[0] if faults else f"{path} is not there"
+            warnings.warn(
+                f"{fault}; going on from the checkpoint before it, {one}",
+                FloecastWarning,
+                stacklevel=2,
+            )
+        return tree
+    if faults:
+        gone = " and ".join(str(one) for one in there)
+        raise InputError(f"{'; '.join(faults)}; delete {gone} to begin anew")
+    return None
+
+
+def forget_last(path):
+    """Delete what `save_last` wrote, once it is needed no more."""
+    for one in (Path(path), former_of(path)):
+        one.unlink(missing_ok=True)
 
 
 def load_checkpoint(path, like, *, config_hash=None):
@@ -85,11 +154,15 @@ def load_checkpoint(path, like, *, config_hash=None):
     expected = [_describe(jax.tree_util.keystr(where), leaf) for where, leaf in wanted]
     _compare(path, header["leaves"], expected)
     place = {entry["path"]: number for number, entry in enumerate(header["leaves"])}
+    numbers = [place[entry["path"]] for entry in expected]
+    arrays = _arrays(path, [f"leaf{number}" for number in numbers])
     loaded = []
-    with _opened(path) as archive:
-        for entry, (_, leaf) in zip(expected, wanted, strict=True):
-            number = place[entry["path"]]
-            loaded.append(_restored(archive[f"leaf{number}"], header["leaves"][number], leaf))
+    for number, (_, leaf) in zip(numbers, wanted, strict=True):
+        entry, array = header["leaves"][number], arrays[f"leaf{number}"]
+        shape = array.shape[: len(entry["shape"])] if _is_key(leaf) else array.shape
+        if list(shape) != entry["shape"]:
+            raise _damaged(path, f"leaf {entry['path']} has shape {array.shape}")
+        loaded.append(_restored(path, array, entry, leaf))
     return jax.tree.unflatten(structure, loaded)
 
 
@@ -103,10 +176,19 @@ def read_header(path):
     """
     if not Path(path).is_file():
         raise InputError(f"{path} does not exist; expected a checkpoint of floecast")
-    with _opened(path) as archive:
-        header = json.loads(str(archive["header"]))
+    text = str(_arrays(path, ["header"])["header"])
+    try:
+        header = json.loads(text)
         if header["format"] != _FORMAT:
             raise ValueError(f"format {header['format']}, expected {_FORMAT}")
+        parts = [header["config_hash"]]
+        parts += [entry[key] for entry in header["leaves"] for key in ("path", "dtype")]
+        if not all(isinstance(part, str) for part in parts):
+            raise ValueError("the header tells no leaves")
+        if not all(isinstance(entry["shape"], list) for entry in header["leaves"]):
+            raise ValueError("the header tells no shapes")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path, error) from error
     return header
 
 
@@ -134,12 +216,17 @@ def _raw(leaf):
     return array
 
 
-def _restored(array, entry, leaf):
+def _restored(path, array, entry, leaf):
     """A leaf from what is in the file, of JAX, NumPy or Python as `leaf` is."""
     if not hasattr(leaf, "dtype"):
         return type(leaf)(array.item())
     if _is_key(leaf):
-        return jax.random.wrap_key_data(jnp.asarray(array), impl=entry["generator"])
+        try:
+            return jax.random.wrap_key_data(jnp.asarray(array), impl=entry["generator"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(path, error) from error
+    if array.dtype.itemsize != leaf.dtype.itemsize:
+        raise _damaged(path, f"leaf {entry['path']} is {array.dtype}")
     array = array.view(leaf.dtype)
     if isinstance(leaf, np.ndarray | np.generic):
         return array if isinstance(leaf, np.ndarray) else array[()]
@@ -163,12 +250,13 @@ def _compare(path, stored, expected):
                 raise InputError(f"{path}: leaf {where} has {what} {found}, expected {wanted}")
 
 
-@contextmanager
-def _opened(path):
-    """The archive; what its damage makes of the readers is turned into one line."""
+def _arrays(path, names):
     try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            yield archive
-    except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} is damaged or no checkpoint of floecast: {reason}") from error
+        return read_arrays(path, names)
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path, reason):
+    reason = " ".join(str(reason).split())
+    return InputError(f"{path} is damaged or no checkpoint of floecast: {reason}")

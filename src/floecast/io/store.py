@@ -9,9 +9,9 @@ import xarray as xr
 import zarr
 from xarray.conventions import encode_cf_variable
 
-from floecast.core.atomic import replacing
+from floecast.core.atomic import naming, replacing
 from floecast.core.calendar import to_datetime64, to_seconds
-from floecast.core.errors import InputError
+from floecast.core.errors import FloecastError, InputError
 
 TIMES_PER_CHUNK = 16
 """In a Zarr store, so that a long trajectory makes few files."""
@@ -29,6 +29,11 @@ def write_netcdf(dataset, path):
     path : str or Path
         A file that stands there is replaced.
 
+    Raises
+    ------
+    FloecastError
+        If it cannot be written, such as to a full disk.
+
     Notes
     -----
     The same dataset gives the same bytes, whenever and wherever in the file system it is written.
@@ -38,7 +43,13 @@ def write_netcdf(dataset, path):
         if variable.ndim and variable.dtype.kind in "fiu":
             variable.encoding.update(zlib=True, complevel=1, shuffle=True)
     with replacing(path) as partial:
-        dataset.to_netcdf(partial, engine="netcdf4", format="NETCDF4")
+        try:
+            dataset.to_netcdf(partial, engine="netcdf4", format="NETCDF4")
+        except RuntimeError as error:  # all that the netCDF library tells of a full disk
+            raise FloecastError(
+                f"cannot write {path} ({error}); is there room on the disk? What was finished is "
+                "kept: give the same command again"
+            ) from error
 
 
 def write_zarr(dataset, path):
@@ -111,7 +122,8 @@ class ZarrWriter:
         for array, axis in _along_time(self.path):
             if array.basename != "time":
                 values = encode_cf_variable(dataset.variables[array.basename]).values
-                array[(slice(None),) * axis + (slice(self.complete, end),)] = values
+                with naming(self.path):
+                    array[(slice(None),) * axis + (slice(self.complete, end),)] = values
         self.complete = end
         file = self.path / "zarr.json"
         content = json.loads(file.read_text())

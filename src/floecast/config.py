@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from floecast.core.errors import InputError
-from floecast.yaml_text import parse_yaml
+from floecast.yaml_text import LONGEST, parse_yaml
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -333,6 +333,9 @@ class Config(Section):
             raise ValueError(f"background.source: no simulated states ship for {self.grid}")
 
 
+MOST_TOLD = 20
+"""Faults of a configuration that a message names."""
+
 STARTING_CONFIG = {
     "name": "my_run",
     "analysis_time": "2030-01-15T12:00:00",
@@ -372,6 +375,9 @@ def read_tree(path):
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no configuration at {path}")
+    size = path.stat().st_size
+    if size > 4 * LONGEST:
+        raise InputError(f"{path} is no configuration: {size} bytes")
     try:
         tree = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -395,12 +401,16 @@ def make_config(tree, origin="configuration", *, schema=None, overrides=()):
         # Of a value that may be a section or a list: not that it is no other kind than it is.
         kinds = ("list_type", "model_type")
         within = {item["loc"][:1] for item in found if item["type"] not in kinds}
-        wrong = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'top level'}: {_told(item, schema)}"
-            for item in found
-            if item["type"] not in kinds or item["loc"][:1] not in within
+        found = [
+            item for item in found if item["type"] not in kinds or item["loc"][:1] not in within
         ]
-        raise InputError(f"{origin}: {'; '.join(wrong)}") from None
+        wrong = [f"{_key_of(item)}: {_told(item, schema)}" for item in found[:MOST_TOLD]]
+        more = f"; and {len(found) - MOST_TOLD} more" * (len(found) > MOST_TOLD)
+        raise InputError(f"{origin}: {'; '.join(wrong)}{more}") from None
+
+
+def _key_of(item):
+    return ".".join(str(part)[:80] for part in item["loc"]) or "top level"
 
 
 def _told(item, schema):
@@ -410,7 +420,7 @@ def _told(item, schema):
     described = schema.model_json_schema()
     sections = [described, *described.get("$defs", {}).values()]
     keys = {key for section in sections for key in section.get("properties", {})}
-    near = get_close_matches(str(item["loc"][-1]), sorted(keys), n=1)
+    near = get_close_matches(str(item["loc"][-1])[:80], sorted(keys), n=1)
     return "no such key" + (f"; did you mean {near[0]}?" if near else "")
 
 

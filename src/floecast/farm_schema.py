@@ -102,7 +102,7 @@ class FarmConfig(Section):
         "grid; verify: one scorecard, a task for each start date"
     )
     name: str | None = Field(
-        None, pattern=r"^[\w.+-]+$", description="of the folder where --out is left out"
+        None, pattern=r"^\w[\w.+-]*$", description="of the folder where --out is left out"
     )
     config: str | None = Field(None, description="file with the settings that all tasks share")
     set: dict[str, Any] = Field({}, description="settings that all share, A.B: value")

@@ -41,7 +41,7 @@ BOMBS = {
     "aliases": (laughs(30), "more than 20000 values"),
     "merged": (
         "a0: &a0 {x: 1}\n"
-        + "".join(f"a{n + 1}: &a{n + 1} {{<<: [{'*a%d, ' % n * 9}]}}\n" for n in range(30)),
+        + "".join(f"a{n + 1}: &a{n + 1} {{<<: [{f'*a{n}, ' * 9}]}}\n" for n in range(30)),
         "more than 20000 values",
     ),
     "itself": ("a: &a [*a]\n", "more than 20000 values"),

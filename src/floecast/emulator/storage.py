@@ -12,6 +12,8 @@ import numpy as np
 from floecast.core.atomic import replacing
 from floecast.core.errors import InputError
 from floecast.core.grid import PRESETS, Grid
+from floecast.core.npz import read_arrays
+from floecast.core.variables import STATE
 
 from .closure import COUNT
 from .features import Scaling, feature_names
@@ -20,6 +22,9 @@ from .ocean import OceanClimatology
 
 VERSION = 1
 """Of the features, the network and the closure: other weights do not fit."""
+WIDEST, MOST_LEVELS = 4096, 12
+"""Channels and levels of a network that are believed."""
+_OCEAN = ("current_u", "current_v", "ocean_temperature")
 
 
 def save_emulator(emulator, path, card=None):
@@ -62,8 +67,9 @@ def load_emulator(kind, name, grid=None):
     elif not path.is_file():
         raise InputError(f"no emulator at {path}, and no preset of that name")
     header, arrays = _read(path)
-    if header.get("version") != VERSION or header["features"] != feature_names():
+    if header.get("version") != VERSION or header.get("features") != feature_names():
         raise InputError(f"{path} holds an emulator of another version of floecast; train it again")
+    _check_header(path, header)
     if grid is None:
         if header["grid"] not in PRESETS:
             raise InputError(f"{path} was trained on a grid {header['grid']!r}; give grid=")
@@ -72,21 +78,18 @@ def load_emulator(kind, name, grid=None):
         UNet.draw, jax.random.key(0), len(feature_names()), COUNT, tuple(header["widths"])
     )
     leaves, tree = jax.tree.flatten(shapes)
-    stored = [arrays.get(f"network/{number}") for number in range(len(leaves))]
-    if any(
-        array is None or array.shape != leaf.shape
-        for array, leaf in zip(stored, leaves, strict=True)
-    ):
-        raise InputError(f"{path} does not hold the weights its header tells of")
-    change = {
-        key.removeprefix("change/"): jnp.asarray(array)
-        for key, array in arrays.items()
-        if key.startswith("change/")
-    }
+    wanted = {f"network/{number}": leaf.shape for number, leaf in enumerate(leaves)}
+    wanted |= {"mean": (len(feature_names()),), "deviation": (len(feature_names()),)}
+    wanted |= {f"change/{name}": () for name in STATE}
+    seasons = arrays["ocean/current_u"].shape[:1] if "ocean/current_u" in arrays else None
+    if seasons is not None and arrays["ocean/current_u"].shape[1:] == grid.shape:
+        wanted |= {f"ocean/{name}": (*seasons, *grid.shape) for name in _OCEAN}
+    _check_arrays(path, arrays, wanted)
+    stored = [arrays[f"network/{number}"] for number in range(len(leaves))]
+    change = {name: jnp.asarray(arrays[f"change/{name}"]) for name in STATE}
     ocean = None
-    if "ocean/current_u" in arrays and arrays["ocean/current_u"].shape[1:] == grid.shape:
-        names = ("current_u", "current_v", "ocean_temperature")
-        ocean = OceanClimatology(**{n: jnp.asarray(arrays[f"ocean/{n}"]) for n in names})
+    if f"ocean/{_OCEAN[0]}" in wanted:
+        ocean = OceanClimatology(**{n: jnp.asarray(arrays[f"ocean/{n}"]) for n in _OCEAN})
     return kind(
         grid,
         jax.tree.unflatten(tree, [jnp.asarray(array) for array in stored]),
@@ -98,14 +101,47 @@ def load_emulator(kind, name, grid=None):
 
 def card_of(path):
     """What is told of an emulator's making: the card of its file, as plain values."""
-    return _read(Path(path))[0]["card"]
+    return _read(Path(path))[0].get("card", {})
+
+
+def _check_header(path, header):
+    """Refuse a header that tells of no network of a size that can be meant."""
+    widths, dt = header.get("widths"), header.get("dt")
+    right = (
+        isinstance(header.get("grid"), str)
+        and isinstance(widths, list)
+        and 1 <= len(widths) <= MOST_LEVELS
+        and all(type(width) is int and 1 <= width <= WIDEST for width in widths)
+        and type(dt) is int
+        and dt > 0
+    )
+    if not right:
+        raise InputError(f"{path} is no emulator of floecast: its header tells no grid, dt, widths")
+
+
+def _check_arrays(path, arrays, wanted):
+    """Refuse weights of other shapes than the header tells of, and such as are no numbers."""
+    for name, shape in wanted.items():
+        array = arrays.get(name)
+        if array is None or array.shape != shape or array.dtype.kind != "f":
+            found = "nothing" if array is None else f"{array.dtype} {array.shape}"
+            raise InputError(
+                f"{path} does not hold the weights its header tells of: {name} is {found}, "
+                f"expected numbers {shape}"
+            )
+        land = name.startswith("ocean/") and np.isfinite(array).any()
+        if not land and not np.isfinite(array).all():
+            raise InputError(f"{path} holds weights that are not finite: {name}; train it again")
 
 
 def _read(path):
     """Header and arrays of a file."""
     try:
-        with path.open("rb") as file, np.load(file) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-            return json.loads(arrays.pop("header").tobytes()), arrays
-    except (ValueError, KeyError, OSError) as error:
-        raise InputError(f"{path} is no emulator of floecast ({error})") from None
+        arrays = read_arrays(path)
+        header = json.loads(arrays.pop("header").tobytes())
+    except (ValueError, KeyError, OSError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} is no emulator of floecast ({reason})") from None
+    if not isinstance(header, dict):
+        raise InputError(f"{path} is no emulator of floecast (a header of {type(header).__name__})")
+    return header, arrays

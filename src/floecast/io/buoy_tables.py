@@ -35,7 +35,8 @@ _OTHER_NAMES = {
     "minute": "min",
 }
 _LONGEST = 400  # characters of a line that may be one of a table
-_MOST_BYTES = 500_000_000
+_MOST_BYTES = 100_000_000
+"""A day of all buoys has a million, a year at full resolution of one some ten millions."""
 
 
 def looks_like_table(head):

@@ -2,7 +2,6 @@
 
 import os
 import warnings
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from scipy import sparse
 from floecast.core.atomic import replacing
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
+from floecast.core.npz import read_arrays
 from floecast.core.projection import rotate_to_grid
 
 from .grids import GridDefinition
@@ -236,10 +236,13 @@ def cache_folder():
 def _from_cache(path):
     """Weights on disk; None if there are none of this format or the file is damaged."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            if kept["format"] != _CACHE_FORMAT:
-                return None
-            parts = (kept["data"], kept["indices"], kept["indptr"])
-            return sparse.csr_array(parts, shape=tuple(kept["shape"]))
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        kept = read_arrays(path)
+        if kept["format"] != _CACHE_FORMAT:
+            return None
+        matrix = sparse.csr_array(
+            (kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"])
+        )
+        matrix.check_format(full_check=True)
+        return matrix
+    except (OSError, KeyError, ValueError, TypeError):
         return None

@@ -13,6 +13,7 @@ from floecast.core.errors import InputError
 
 from .buoy_tables import looks_like_table, read_table
 from .classic import classic_length
+from .declared import check_netcdf
 
 # First bytes of netCDF-4 (HDF5) and of the classic format with short and long offsets.
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -270,6 +271,7 @@ def open_source(path):
     with _faults(path, "is damaged or incomplete netCDF"):
         if magic.startswith(_CLASSIC):
             _check_length(path)
+        check_netcdf(path)
         dataset = xr.open_dataset(path, engine="netcdf4", decode_timedelta=False, cache=False)
     with dataset:
         yield Source(path, dataset)

@@ -13,10 +13,11 @@ from floecast.core.atomic import naming, replacing
 from floecast.core.calendar import to_datetime64, to_seconds
 from floecast.core.errors import FloecastError, InputError
 
+from .declared import COMPLETE, check_netcdf, check_zarr
+
 TIMES_PER_CHUNK = 16
 """In a Zarr store, so that a long trajectory makes few files."""
 
-_COMPLETE = "complete_times"
 _MAGIC = (b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
 
@@ -127,7 +128,7 @@ class ZarrWriter:
         self.complete = end
         file = self.path / "zarr.json"
         content = json.loads(file.read_text())
-        content["attributes"][_COMPLETE] = end
+        content["attributes"][COMPLETE] = end
         with replacing(file) as partial:  # last, and in one step
             partial.write_text(json.dumps(content, indent=2))
 
@@ -135,7 +136,7 @@ class ZarrWriter:
         time = dataset["time"].variable.to_base_variable()
         whole = encode_cf_variable(time._replace(data=to_datetime64(self.times)), name="time")
         with replacing(self.path) as partial:
-            _to_zarr(dataset.assign_attrs({_COMPLETE: 0}), partial, dataset.sizes["time"])
+            _to_zarr(dataset.assign_attrs({COMPLETE: 0}), partial, dataset.sizes["time"])
             for array, axis in _along_time(partial):
                 array.resize(array.shape[:axis] + self.times.shape + array.shape[axis + 1 :])
                 if array.basename == "time":
@@ -166,9 +167,9 @@ def _along_time(path):
 def _stored_times(path):
     """All times of a store of `ZarrWriter`, and the number that is complete."""
     with _opened(path) as dataset:
-        if _COMPLETE not in dataset.attrs:
+        if COMPLETE not in dataset.attrs:
             raise InputError(f"{path} was not written block by block; choose another name")
-        return to_seconds(dataset["time"].values), dataset.attrs[_COMPLETE]
+        return to_seconds(dataset["time"].values), dataset.attrs[COMPLETE]
 
 
 def read_dataset(path):
@@ -190,8 +191,8 @@ def read_dataset(path):
         If there is no such file, or it is empty, cut short, no netCDF, or of another calendar.
     """
     dataset = _opened(Path(path))
-    if _COMPLETE in dataset.attrs:
-        return dataset.isel(time=slice(dataset.attrs[_COMPLETE]))
+    if COMPLETE in dataset.attrs:
+        return dataset.isel(time=slice(dataset.attrs[COMPLETE]))
     return dataset
 
 
@@ -206,17 +207,22 @@ def _opened(path):
         if path.is_dir():
             if not any((path / name).exists() for name in ("zarr.json", ".zgroup")):
                 raise InputError(f"{path} is a folder without a Zarr store; {wanted}")
+            check_zarr(path)
             consolidated = (path / ".zmetadata").exists()
             return xr.open_dataset(path, engine="zarr", consolidated=consolidated, **how)
         with path.open("rb") as file:
             begin = file.read(8)
         if not begin.startswith(_MAGIC):
             raise InputError(f"{path} is {'not netCDF' if begin else 'empty'}; {wanted}")
+        check_netcdf(path)
         # The netCDF library reads what is missing of a classic file as zeros, SciPy refuses.
         engine = "scipy" if begin.startswith((b"CDF\x01", b"CDF\x02")) else "netcdf4"
         return xr.open_dataset(path, engine=engine, **how)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; {wanted}") from None
-    except (OSError, ValueError, TypeError, RuntimeError, LookupError) as error:
-        reason = " ".join(str(error).split())[:200]
+    # The libraries raise errors of a dozen classes at damaged bytes; all inside is reading.
+    except Exception as error:
+        if isinstance(error, InputError):
+            raise
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{path} cannot be read, it may be cut short: {reason}") from error

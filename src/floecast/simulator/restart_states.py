@@ -12,6 +12,7 @@ import numpy as np
 from floecast.core.atomic import replacing
 from floecast.core.calendar import to_datetime64
 from floecast.core.errors import InputError
+from floecast.core.npz import read_arrays
 from floecast.core.state import IceState
 from floecast.core.variables import STATE
 
@@ -63,16 +64,18 @@ def restart_states(grid, path=None):
                 f"no states of {grid.name} ship with floecast; make some with "
                 f"`floecast simulate --preset {grid.name}`, whose folder holds monthly_states.npz"
             )
-    with path.open("rb") as file, np.load(file) as stored:
-        ocean = stored["ocean"]
+    try:
+        stored = read_arrays(path)
+        ocean, times = stored["ocean"], stored["time"]
         if ocean.shape != grid.shape:
             raise InputError(f"{path} has states of shape {ocean.shape}, the grid {grid.shape}")
-        times = stored["time"]
         fields = {}
         for name in STATE:
             field = np.zeros((len(times), *ocean.shape), np.float32)
             field[:, ocean] = stored[name]
             fields[name] = jnp.asarray(field)
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise InputError(f"{path} holds no states of floecast ({error})") from error
     return times, IceState(**fields)
 
 

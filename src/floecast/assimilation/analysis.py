@@ -40,7 +40,8 @@ class Analysis(eqx.Module):
     observations : Observations
         Those that were handed in; flagged ones had no influence.
     equivalents, background_equivalents : (member, p) array
-        What the observation operator sees of the analysis and of the background.
+        What the observation operator sees of the analysis and of the background, in the units of
+        the values.
     member_status : (member,) int array
         `Status` of each member.
     status : int

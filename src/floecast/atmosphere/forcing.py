@@ -141,7 +141,17 @@ class Forcing(eqx.Module):
         return {name: jnp.mean(field, axis=0) for name, field in self.fields().items()}
 
     def with_absent(self, fields):
-        """The same with fields that it lacks, ``(time, y, x)`` by name; others are left aside."""
+        """The same with fields that it lacks.
+
+        Parameters
+        ----------
+        fields : dict of (time, y, x) array
+            By name, in the units of `VARIABLES`; those that are there already are left aside.
+
+        Returns
+        -------
+        Forcing
+        """
         known = fields | self.fields()
         return Forcing(self.time, **known, aloft=self.aloft, contact=self.contact)
 
@@ -179,7 +189,7 @@ class FilledForcing(eqx.Module):
         return self.known.start
 
     def between(self, start, end):
-        """Fields at the two ends of a step; see `Forcing.between`."""
+        """See `Forcing.between`: fields at the two ends of a step."""
         otherwise, known = self.otherwise.between(start, end), self.known.between(start, end)
         aloft = otherwise.aloft if known.aloft is None else known.aloft
         return Forcing(known.time, **otherwise.fields() | known.fields(), aloft=aloft)

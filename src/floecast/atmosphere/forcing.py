@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
+from floecast.core import display
 from floecast.core.calendar import iso
 from floecast.core.errors import InputError
 from floecast.core.variables import VARIABLES
@@ -167,6 +168,34 @@ class Forcing(eqx.Module):
     def fields(self):
         """The fields that are there, by name."""
         return {name: getattr(self, name) for name in FIELDS if getattr(self, name) is not None}
+
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        time, fields = np.asarray(self.time), self.fields()
+        facts = [("times", str(time.size))]
+        if time.size:
+            facts = [("times", f"{time.size}, {iso(time.min())} to {iso(time.max())}")]
+        for name, field in fields.items():
+            facts.append((name, display.span(field, VARIABLES[name].unit)))
+        if self.aloft is not None:
+            facts.append(("aloft", display.span(self.aloft.height, "m")))
+        lacking = [name for name in WEATHER if name not in fields]
+        if lacking:
+            facts.append(("without", ", ".join(lacking)))
+        return display.Card("Forcing", facts)
+
+    def _pictures(self):
+        """Mean speed of the wind, where it lies on a grid."""
+        there = self.wind_u is not None and self.wind_v is not None
+        if not there or np.ndim(self.wind_u) < 3 or not np.size(self.wind_u):
+            return []
+        speed = display.layer(np.hypot(np.asarray(self.wind_u), np.asarray(self.wind_v)))
+        return [display.Picture("wind speed [m s-1], mean of all times", speed, "amount")]
 
 
 class FilledForcing(eqx.Module):

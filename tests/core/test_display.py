@@ -99,7 +99,7 @@ def run_folder(path):
         (
             lambda path: analysis(),
             [
-                "good;",
+                "Analysis(status good;",
                 "2 of 3 took part",
                 "4 of 5 without",
                 "before 2 standard",

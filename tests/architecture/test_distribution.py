@@ -7,10 +7,13 @@ import tarfile
 import tomllib
 import zipfile
 from email.parser import Parser
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "src" / "floecast"
@@ -110,18 +113,51 @@ def test_metadata_names_the_supported_pythons(wheel):
     assert (told["License-Expression"], told["Name"]) == ("Apache-2.0", "floecast")
 
 
-def test_constraints_pin_what_is_required():
-    pinned = dict(
-        line.split(";")[0].strip().lower().split("==")
-        for line in (REPOSITORY / "constraints.txt").read_text().splitlines()
-        if "==" in line and not line.startswith("#")
-    )
+def read_constraints():
+    lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
+    pins = (line.split(";")[0].strip().split("==") for line in lines if not line.startswith("#"))
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def required():
+    """What floecast requires with all extras that `constraints.txt` is for."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = project["dependencies"] + extras["dev"] + extras["docs"] + extras["cluster"]
-    for requirement in wanted:
-        if requirement.startswith("floecast["):
-            continue
-        name = re.match(r"[\w.-]+", requirement)[0].lower()
+    wanted = [*project["dependencies"], *extras["dev"], *extras["docs"]]
+    found = map(Requirement, [*wanted, *extras["cluster"], *extras["data"]])
+    return [requirement for requirement in found if requirement.name != "floecast"]
+
+
+def needs(requirement):
+    """What an installed package requires in this environment; nothing if it is not installed."""
+    try:
+        found = map(Requirement, metadata.requires(requirement.name) or [])
+    except metadata.PackageNotFoundError:
+        return []
+    extras = requirement.extras or {""}
+    return [
+        one
+        for one in found
+        if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in extras)
+    ]
+
+
+def test_constraints_pin_what_is_required():
+    pinned = read_constraints()
+    for requirement in required():
+        name = canonicalize_name(requirement.name)
         assert name in pinned, f"{name} is not in constraints.txt"
-        assert SpecifierSet(requirement[len(name) :]).contains(pinned[name]), requirement
+        assert requirement.specifier.contains(pinned[name]), str(requirement)
+
+
+def test_constraints_pin_what_the_required_packages_require():
+    pinned, left, seen = read_constraints(), required(), set()
+    while left:
+        requirement = left.pop()
+        if str(requirement) in seen:
+            continue
+        seen.add(str(requirement))
+        name = canonicalize_name(requirement.name)
+        assert name in pinned, f"{name} is not in constraints.txt: make it again"
+        left += needs(requirement)
+    assert len(seen) > len(required())

@@ -68,6 +68,36 @@ def faults(function, told):
         yield "Raises lacks InputError"
 
 
+def entries(lines):
+    """What a section tells of each thing: its first line and the text below it."""
+    found = []
+    for line in filter(None, lines):
+        if line[0].isspace() and found:
+            found[-1][1] += f" {line.strip()}"
+        else:
+            found.append([line, ""])
+    return found
+
+
+def vague(told):
+    """Arrays of a docstring without shape, or without unit where they are numbers."""
+    for section in ("Parameters", "Attributes", "Returns"):
+        for head, text in entries(told.get(section, [])):
+            if not re.search(r"\barrays?\b", head) or "of the shape of" in head:
+                continue
+            if "(" not in head:
+                yield f"{head}: no shape"
+            number = not re.search(r"\b(bool|int|key|datetime64) arrays?\b", head)
+            if number and not re.search(r"\[|\bunits?\b|\bAs (in )?`", text):
+                yield f"{head}: no unit"
+
+
+def told_above(kind, method):
+    """Whether a class that `kind` comes from tells the parameters of a method."""
+    above = (vars(parent)[method] for parent in kind.__mro__[1:] if method in vars(parent))
+    return any("Parameters" in sections(function.__doc__) for function in above)
+
+
 PUBLIC = [
     name
     for name in floecast.__all__
@@ -81,7 +111,7 @@ CLASSES = [name for name in PUBLIC if name not in FUNCTIONS]
 def test_functions(name):
     function = getattr(floecast, name)
     told = sections(function.__doc__)
-    assert not list(faults(function, told))
+    assert not [*faults(function, told), *vague(told)]
     assert "Parameters" in told or not parameters(function)
     assert "Returns" in told or not gives_something(function)
 
@@ -91,7 +121,7 @@ def test_classes(name):
     """A class tells what it is made of; a configuration does so in the descriptions of its keys."""
     kind = getattr(floecast, name)
     told = sections(kind.__doc__)
-    assert told[""]
+    assert told[""] and not list(vague(told))
     if issubclass(kind, pydantic.BaseModel | Exception) or getattr(kind, "_is_protocol", False):
         return
     described = named(told.get("Parameters", told.get("Attributes", [])))
@@ -100,17 +130,21 @@ def test_classes(name):
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_methods(name):
-    """A method has a line or more; where it tells its parameters, it tells all it should."""
-    found = []
-    for method, function in vars(getattr(floecast, name)).items():
+    """A method tells its parameters, or refers to what does, or stands in for one that does."""
+    found, kind = [], getattr(floecast, name)
+    for method, function in vars(kind).items():
         function = getattr(function, "__func__", function)
         function = getattr(function, "__wrapped__", function)  # equinox wraps methods
         if method.startswith("_") or not inspect.isfunction(function):
             continue
         told = sections(function.__doc__)
         found += [f"{method}: {fault}" for fault in faults(function, told)]
+        found += [f"{method}: {fault}" for fault in vague(told)]
         if not any(told.values()):
             found.append(f"{method}: no docstring")
+        if not (parameters(function) == [] or "Parameters" in told or told_above(kind, method)):
+            if not re.match(r"(See |As of )?`\w+", told[""][0]):
+                found.append(f"{method}: Parameters are missing")
         if "Parameters" in told and gives_something(function) and "Returns" not in told:
             found.append(f"{method}: Returns is missing")
     assert not found

@@ -29,6 +29,13 @@ def ice(lead=()):
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*lead, 4, 6)), state)
 
 
+def weather():
+    """Wind of 5 m/s and mild air at two times."""
+    given = {"wind_u": 3.0, "wind_v": 4.0, "air_temperature": 260.0}
+    fields = {name: np.full((2, *GRID.shape), value) for name, value in given.items()}
+    return fc.Forcing(np.array([0, 3600]), **fields)
+
+
 def measured(count=5):
     value = np.linspace(0.0, 0.8, count)
     cell, weight = np.zeros((count, 1), int), np.ones((count, 1))
@@ -92,7 +99,7 @@ def run_folder(path):
         (
             lambda path: analysis(),
             [
-                "good;",
+                "Analysis(status good;",
                 "2 of 3 took part",
                 "4 of 5 without",
                 "before 2 standard",
@@ -104,6 +111,20 @@ def run_folder(path):
         (lambda path: scorecard(), ["101 scores", "<b>", "leads 0 to 2376 h"], 0),
         (lambda path: run_folder(path), ["name case", "done analysis"], 0),
         (lambda path: fc.Simulator(GRID, rheology=fc.MEVP()), ["MEVP", "box, 4 x 6"], 0),
+        (
+            lambda path: weather(),
+            [
+                "Forcing(times 2, 2000-01-01T00:00:00Z to",
+                "wind_u 3 to 3 m s-1;",
+                "without humidity",
+            ],
+            1,
+        ),
+        (
+            lambda path: fc.Forcing(np.array([0]), snowfall=np.zeros((1, 4, 6))),
+            ["times 1,", "without wind_u, wind_v"],
+            0,
+        ),
     ],
 )
 def test_tells_the_facts_in_a_line_and_as_html(tmp_path, noun, words, maps):
@@ -145,7 +166,13 @@ def test_what_is_no_field_is_shown_too(strange):
     assert repr(shown).startswith("IceState(") and shown._repr_html_()
 
 
-@pytest.mark.parametrize("noun", [lambda: GRID, analysis, forecast, measured])
+@pytest.mark.parametrize("count", [0, 1])
+def test_forcing_of_few_times_is_shown(count):
+    shown = jax.tree.map(lambda leaf: leaf[:count], weather())
+    assert repr(shown).startswith(f"Forcing(times {count}") and shown._repr_html_()
+
+
+@pytest.mark.parametrize("noun", [lambda: GRID, analysis, forecast, measured, weather])
 def test_halves_of_a_partition_are_shown(noun):
     for half in eqx.partition(noun(), eqx.is_inexact_array):
         assert repr(half) and half._repr_html_()

@@ -226,6 +226,7 @@ def read(path, grid):
         cell=np.array([[5]]),
         weight=np.array([[1.0]]),
         flag=np.array([0]),
+        assumed=np.array([False]),
     )
 
 

@@ -40,7 +40,8 @@ class Analysis(eqx.Module):
     observations : Observations
         Those that were handed in; flagged ones had no influence.
     equivalents, background_equivalents : (member, p) array
-        What the observation operator sees of the analysis and of the background.
+        What the observation operator sees of the analysis and of the background, in the units of
+        the values.
     member_status : (member,) int array
         `Status` of each member.
     status : int
@@ -69,7 +70,7 @@ class Analysis(eqx.Module):
     def _card(self):
         healthy, flag = np.asarray(self.healthy), np.asarray(self.observations.flag)
         facts = [
-            ("", Status(int(self.status)).name.lower().replace("_", " ")),
+            ("status", Status(int(self.status)).name.lower().replace("_", " ")),
             ("members", f"{int(healthy.sum())} of {healthy.size} took part"),
             ("observations", f"{int(np.sum(flag == 0))} of {flag.size} without a flag"),
         ]
@@ -77,7 +78,7 @@ class Analysis(eqx.Module):
             good = flag == 0
             for name, seen in (
                 ("RMS misfit before", self.background_equivalents),
-                ("after", self.equivalents),
+                ("RMS misfit after", self.equivalents),
             ):
                 facts.append((name, self._misfit(np.asarray(seen)[healthy][:, good], good)))
         return display.Card("Analysis", facts)

@@ -229,7 +229,18 @@ class Asynchronous(eqx.Module):
         )
 
     def smooth(self, runs, observations, *, key=None):
-        """Members at the start of the window given the observations in it, as in `update`."""
+        """Members at the start of the window given the observations in it.
+
+        Parameters
+        ----------
+        runs, observations, key
+            As in `update`.
+
+        Returns
+        -------
+        pytree
+            States, leaves ``(member, ...)``.
+        """
         states = self._along(runs, observations, key).ensemble
         return jax.tree.map(lambda leaf: leaf[..., 0], states)
 

@@ -33,7 +33,7 @@ class BiasCorrection(eqx.Module):
     bias : (b,) array
         Value minus truth of each corrected kind in each region, in its unit; regions last.
     covariance : (b, b) array
-        Of the error of `bias`.
+        Of the error of `bias`, in the products of the units.
 
     Raises
     ------
@@ -103,7 +103,18 @@ class BiasCorrection(eqx.Module):
         self.memory, self.shared_error, self.regions = memory, shared_error, regions
 
     def of(self, kind):
-        """Bias of a kind and its standard deviation, ``(region,)`` each."""
+        """Bias of a kind and its standard deviation.
+
+        Parameters
+        ----------
+        kind : int
+            One of `kinds`.
+
+        Returns
+        -------
+        bias, std : (region,) array
+            In the unit of the kind.
+        """
         some = slice(self.kinds.index(kind) * self.count, (self.kinds.index(kind) + 1) * self.count)
         return self.bias[some], jnp.sqrt(jnp.diagonal(self.covariance)[some])
 

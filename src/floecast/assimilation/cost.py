@@ -148,7 +148,17 @@ class EnsembleSlope(eqx.Module):
 
 
 def heaviest_cell(observations):
-    """Cell with the largest share in the footprint of each observation, ``(p,)``."""
+    """Cell with the largest share in the footprint of each observation.
+
+    Parameters
+    ----------
+    observations : Observations
+
+    Returns
+    -------
+    (p,) int array
+        Index of the cell, x fastest.
+    """
     weight = jnp.asarray(observations.weight)
     return jnp.take_along_axis(
         jnp.asarray(observations.cell), jnp.argmax(weight, axis=1)[:, None], axis=1

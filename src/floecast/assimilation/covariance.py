@@ -32,7 +32,18 @@ class AbstractCovariance(eqx.Module):
 
     @abc.abstractmethod
     def root(self, control):
-        """Increment ``U control``; linear."""
+        """Increment ``U control``; linear.
+
+        Parameters
+        ----------
+        control : pytree
+            Like `zero`; a standard normal draw gives an increment of covariance B.
+
+        Returns
+        -------
+        pytree
+            Increment of the control variables, in their units.
+        """
 
     @abc.abstractmethod
     def variance(self):
@@ -184,7 +195,17 @@ class EnsembleCovariance(AbstractCovariance):
         self.anomalies = jax.tree.unflatten(structure, list(map(about_mean, leaves, self.blocks)))
 
     def taper(self, block):
-        """Root of the localisation of a block, or None."""
+        """Root of the localisation of a block.
+
+        Parameters
+        ----------
+        block : int
+            As in `blocks`.
+
+        Returns
+        -------
+        AbstractLocalisationRoot or None
+        """
         given = self.localisation
         return given[block] if isinstance(given, dict) else given
 

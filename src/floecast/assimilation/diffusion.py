@@ -29,9 +29,9 @@ class DiffusionCovariance(AbstractCovariance):
     length : float
         Length L of the correlation ``exp(-r**2 / (2 L**2))`` far from coasts [m].
     balance : (active, active) array, optional
-        Root of the correlation between the variables that have errors, in their order, such as a
-        lower triangular matrix of regressions. Rows are scaled to length 1, so that `std` stays the
-        standard deviation. Without it the variables are independent.
+        Root of the correlation [1] between the variables that have errors, in their order, such as
+        a lower triangular matrix of regressions. Rows are scaled to length 1, so that `std` stays
+        the standard deviation. Without it the variables are independent.
 
     Raises
     ------

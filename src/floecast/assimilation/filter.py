@@ -144,7 +144,7 @@ class AbstractTransformFilter(AbstractFilter):
 
     @abc.abstractmethod
     def weights(self, departures, good, key):
-        """Weights w ``(member,)`` of the mean and W ``(member, member)`` of the anomalies.
+        """Weights w of the mean and W of the anomalies.
 
         Member k of the analysis is the mean plus the anomalies times ``w + W[:, k]``.
 
@@ -154,6 +154,13 @@ class AbstractTransformFilter(AbstractFilter):
             With anomalies after the prior inflation, those of bad members 0.
         good : (member,) bool array
         key : key or None
+
+        Returns
+        -------
+        mean : (member,) array
+            [1]
+        anomalies : (member, member) array
+            [1]
         """
 
     def analyse(self, ensemble, observations, *, key=None):

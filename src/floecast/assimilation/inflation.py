@@ -65,7 +65,7 @@ class Inflation(eqx.Module):
         Parameters
         ----------
         anomalies, prior_anomalies : (member, ...) array
-            Of the analysis and of the background, about their means.
+            Of the analysis and of the background, about their means, in the unit of the field.
         strength : float
             Greatest local weight of an observation, in [0, 1].
         field : str, optional
@@ -74,6 +74,7 @@ class Inflation(eqx.Module):
         Returns
         -------
         (member, ...) array
+            In the same unit.
 
         Raises
         ------
@@ -168,7 +169,17 @@ class AdaptiveInflation(eqx.Module):
             )
 
     def within(self, method):
-        """A filter with this factor as the prior of its inflation."""
+        """A filter with this factor as the prior of its inflation.
+
+        Parameters
+        ----------
+        method : AbstractFilter
+            Whose inflation has a prior.
+
+        Returns
+        -------
+        AbstractFilter
+        """
         return eqx.tree_at(
             lambda method: method.inflation.prior, method, jnp.asarray(self.factor, float)
         )

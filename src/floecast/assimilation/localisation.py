@@ -91,7 +91,7 @@ class GaspariCohn(eqx.Module):
     Parameters
     ----------
     positions : (..., d) array
-        Where the columns of the state are.
+        Where the columns of the state are, such as ``x, y`` [m].
     half_width : float or (kinds,) sequence
         Half-width c, in the unit of the positions; the cut-off is 2 c. A sequence gives one for
         each `kind` of the observations.

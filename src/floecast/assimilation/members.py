@@ -141,7 +141,16 @@ class AbstractMembers(eqx.Module):
 
     @abc.abstractmethod
     def update(self, analysed: Analysed) -> Update:
-        """Members after the observations, without what the inflation gives back to them."""
+        """Members after the observations, without what the inflation gives back to them.
+
+        Parameters
+        ----------
+        analysed : Analysed
+
+        Returns
+        -------
+        Update
+        """
 
     def about(self, centre, analysed, control):
         """Members about an analysis.

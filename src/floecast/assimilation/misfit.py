@@ -31,22 +31,61 @@ class AbstractMisfit(eqx.Module):
         Parameters
         ----------
         equivalents : (p,) array
+            In the units of the values.
         observations : Observations
             Those with a flag have the value of their equivalent, error 1 and group 0; what is
             returned for them is not used.
+
+        Returns
+        -------
+        (p,) array
+            [1]
         """
 
     @abc.abstractmethod
     def cost(self, residual):
-        """Cost ``rho(r)`` of each residual, ``(p,)``."""
+        """Cost ``rho(r)`` of each residual.
+
+        Parameters
+        ----------
+        residual : (p,) array
+            Of `residual` [1].
+
+        Returns
+        -------
+        (p,) array
+            [1]
+        """
 
     @abc.abstractmethod
     def weight(self, residual):
-        """Weight ``rho'(r) / r`` of each residual, ``(p,)``."""
+        """Weight ``rho'(r) / r`` of each residual.
+
+        Parameters
+        ----------
+        residual : (p,) array
+            Of `residual` [1].
+
+        Returns
+        -------
+        (p,) array
+            [1]
+        """
 
     @abc.abstractmethod
     def noise(self, key, observations):
-        """A draw of the error of the observations, ``(p,)``."""
+        """A draw of the error of the observations.
+
+        Parameters
+        ----------
+        key : key
+        observations : Observations
+
+        Returns
+        -------
+        (p,) array
+            In the units of the values.
+        """
 
 
 class GaussianMisfit(AbstractMisfit):

@@ -35,7 +35,18 @@ class AbstractLocalisationRoot(eqx.Module):
 
     @abc.abstractmethod
     def apply(self, weights):
-        """Field ``(*columns)`` of some weights ``(rank,)``: the root times them."""
+        """Field of some weights: the root times them.
+
+        Parameters
+        ----------
+        weights : (rank,) array
+            [1]
+
+        Returns
+        -------
+        (*columns) array
+            [1]
+        """
 
     def modes(self):
         """Columns of the root, ``(rank, *columns)``."""
@@ -93,7 +104,7 @@ class EigenRoot(AbstractLocalisationRoot):
     Parameters
     ----------
     vectors : (..., rank) array
-        Scaled so that their squares sum to 1 in each column.
+        Scaled so that their squares sum to 1 in each column [1].
     """
 
     vectors: Float[Array, "*columns rank"]
@@ -148,11 +159,10 @@ class SeparableRoot(AbstractLocalisationRoot):
 
     Parameters
     ----------
-    along_y : (y, ry) array
-    along_x : (x, rx) array
-        Roots of the tapers along each axis.
+    along_y, along_x : (y, ry) array, (x, rx) array
+        Roots of the tapers along each axis [1].
     active : (y, x) array
-        1 where the state may change, 0 elsewhere.
+        1 where the state may change, 0 elsewhere [1].
     """
 
     along_y: Float[Array, "y ry"]
@@ -170,7 +180,7 @@ class SeparableRoot(AbstractLocalisationRoot):
         return self.along_y.shape[1] * self.along_x.shape[1]
 
     def apply(self, weights):
-        """Fields of weights ``(ry * rx,)``, x fastest."""
+        """Field of weights ``(ry * rx,)``, x fastest."""
         square = weights.reshape(self.along_y.shape[1], self.along_x.shape[1])
         return self.active * (self.along_y @ square @ self.along_x.T)
 

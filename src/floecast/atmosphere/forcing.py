@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
+from floecast.core import display
 from floecast.core.calendar import iso
 from floecast.core.errors import InputError
 from floecast.core.variables import VARIABLES
@@ -141,7 +142,17 @@ class Forcing(eqx.Module):
         return {name: jnp.mean(field, axis=0) for name, field in self.fields().items()}
 
     def with_absent(self, fields):
-        """The same with fields that it lacks, ``(time, y, x)`` by name; others are left aside."""
+        """The same with fields that it lacks.
+
+        Parameters
+        ----------
+        fields : dict of (time, y, x) array
+            By name, in the units of `VARIABLES`; those that are there already are left aside.
+
+        Returns
+        -------
+        Forcing
+        """
         known = fields | self.fields()
         return Forcing(self.time, **known, aloft=self.aloft, contact=self.contact)
 
@@ -157,6 +168,34 @@ class Forcing(eqx.Module):
     def fields(self):
         """The fields that are there, by name."""
         return {name: getattr(self, name) for name in FIELDS if getattr(self, name) is not None}
+
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        time, fields = np.asarray(self.time), self.fields()
+        facts = [("times", str(time.size))]
+        if time.size:
+            facts = [("times", f"{time.size}, {iso(time.min())} to {iso(time.max())}")]
+        for name, field in fields.items():
+            facts.append((name, display.span(field, VARIABLES[name].unit)))
+        if self.aloft is not None:
+            facts.append(("aloft", display.span(self.aloft.height, "m")))
+        lacking = [name for name in WEATHER if name not in fields]
+        if lacking:
+            facts.append(("without", ", ".join(lacking)))
+        return display.Card("Forcing", facts)
+
+    def _pictures(self):
+        """Mean speed of the wind, where it lies on a grid."""
+        there = self.wind_u is not None and self.wind_v is not None
+        if not there or np.ndim(self.wind_u) < 3 or not np.size(self.wind_u):
+            return []
+        speed = display.layer(np.hypot(np.asarray(self.wind_u), np.asarray(self.wind_v)))
+        return [display.Picture("wind speed [m s-1], mean of all times", speed, "amount")]
 
 
 class FilledForcing(eqx.Module):
@@ -179,7 +218,7 @@ class FilledForcing(eqx.Module):
         return self.known.start
 
     def between(self, start, end):
-        """Fields at the two ends of a step; see `Forcing.between`."""
+        """See `Forcing.between`: fields at the two ends of a step."""
         otherwise, known = self.otherwise.between(start, end), self.known.between(start, end)
         aloft = otherwise.aloft if known.aloft is None else known.aloft
         return Forcing(known.time, **otherwise.fields() | known.fields(), aloft=aloft)

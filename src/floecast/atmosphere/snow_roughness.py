@@ -48,17 +48,17 @@ class SnowRoughness(eqx.Module):
         ----------
         height : float
             Of wind, temperature and Richardson number [m].
-        wind : array
+        wind : (...) array
             Speed relative to the ice, above 0 [m/s].
-        temperature : array
+        temperature : (...) array
             Of the air [K].
-        bulk_richardson : array
+        bulk_richardson : (...) array
             Over the ice [1].
         similarity : AbstractSimilarity
 
         Returns
         -------
-        momentum, heat, vapour : array
+        momentum, heat, vapour : (...) array
             [m]
         """
         nu = viscosity(temperature)

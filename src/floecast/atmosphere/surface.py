@@ -11,13 +11,13 @@ class Surface(eqx.Module):
 
     Parameters
     ----------
-    concentration : array
+    concentration : (...) array
         Of the ice [1].
-    ice_temperature, water_temperature : array
+    ice_temperature, water_temperature : (...) array
         Of the skin [K].
-    ice_u, ice_v, water_u, water_v : array
+    ice_u, ice_v, water_u, water_v : (...) array
         Velocities at the points and along the axes of the wind [m/s].
-    ice_roughness : array
+    ice_roughness : (...) array
         Length for momentum of level ice, without the edges of floes [m].
     """
 

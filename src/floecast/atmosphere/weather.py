@@ -49,8 +49,7 @@ class SyntheticWeather(eqx.Module):
 
     Parameters
     ----------
-    x : (nx,) array
-    y : (ny,) array
+    x, y : (nx,) array, (ny,) array
         Cell centres on the map [m].
     latitude : (y, x) array
         [degrees]
@@ -195,13 +194,35 @@ class SyntheticWeather(eqx.Module):
         )
 
     def skill_at(self, time):
-        """Correlation with the weather itself at a time [1]."""
+        """Correlation with the weather itself at a time.
+
+        Parameters
+        ----------
+        time : int
+            Seconds since 2000-01-01.
+
+        Returns
+        -------
+        () array
+            [1]
+        """
         lead = jnp.where(time > self.issued, time - self.issued, 0) / HALF_SKILL
         return self.skill / (1.0 + lead**SKILL_POWER)
 
     @jax.jit
     def pressure(self, time):
-        """Sea-level pressure at a time, ``(y, x)`` [Pa]."""
+        """Sea-level pressure at a time.
+
+        Parameters
+        ----------
+        time : int
+            Seconds since 2000-01-01.
+
+        Returns
+        -------
+        (y, x) array
+            [Pa]
+        """
         mean, _, _ = climate.mean_pressure(self.x, self.y, self.centres, time)
         return mean + self._waves(self._coefficients(time)[0][None])[0]
 

@@ -18,7 +18,7 @@ def to_seconds(time):
 
     Parameters
     ----------
-    time : str, datetime, datetime64 or array of datetime64
+    time : str, datetime, datetime64 or (...) datetime64 array
         An ISO string (``"2015-01-01"``, ``"2015-01-01T12:00"``), or a time, in UTC.
 
     Returns
@@ -49,7 +49,7 @@ def to_datetime64(seconds):
 
     Parameters
     ----------
-    seconds : int or int array
+    seconds : int or (...) int array
         Since 2000-01-01 [s].
 
     Returns

@@ -175,7 +175,18 @@ class CoupledEmulator(eqx.Module):
         return (*(name for name in self.emulator.needs if name not in SUPPLIED), "aloft")
 
     def check(self, state, forcing, start, end):
-        """Refuse what cannot be stepped, with an InputError; see `guard.check_input`."""
+        """Refuse what cannot be stepped, before the first step.
+
+        Parameters
+        ----------
+        state, forcing, start, end
+            As in `guard.check_input`.
+
+        Raises
+        ------
+        InputError
+            Naming variable, place and number of bad values, or the hours that are missing.
+        """
         check_input(self, state, forcing, start, end)
 
     def start(self, state, forcing=None):

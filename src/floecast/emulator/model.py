@@ -44,8 +44,8 @@ class Emulator(eqx.Module):
         What the forcing lacks of currents and ocean temperature.
     dt : int
         Length of a step [s].
-    noise_scale : array
-        Of the noise; 1 as trained, 0 for the deterministic form.
+    noise_scale : () array
+        Of the noise; 1 as trained, 0 for the deterministic form [1].
     network_dtype : str or None
         In which the network computes, such as ``"bfloat16"``; as everything else if None.
 
@@ -134,7 +134,24 @@ class Emulator(eqx.Module):
 
     @staticmethod
     def from_torch(module, **described):
-        """A PyTorch emulator as a `Model` with exact derivatives; see `torch_bridge.from_torch`."""
+        """A PyTorch emulator as a `Model` with exact derivatives; see `torch_bridge.from_torch`.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            Maps normalised channels ``(batch, input, y, x)`` to ``(batch, output, y, x)``.
+        **described
+            Grid, step, channels and normalisation, as in `torch_bridge.from_torch`.
+
+        Returns
+        -------
+        TorchEmulator
+
+        Raises
+        ------
+        InputError
+            If PyTorch is not installed, or the module is not as described.
+        """
         return from_torch(module, **described)
 
     def save(self, path, card=None):
@@ -154,11 +171,32 @@ class Emulator(eqx.Module):
         return WEATHER if self.ocean is not None else WEATHER + OCEAN
 
     def check(self, state, forcing, start, end):
-        """Refuse what cannot be stepped, with an InputError; see `guard.check_input`."""
+        """Refuse what cannot be stepped, before the first step.
+
+        Parameters
+        ----------
+        state, forcing, start, end
+            As in `guard.check_input`.
+
+        Raises
+        ------
+        InputError
+            Naming variable, place and number of bad values, or the hours that are missing.
+        """
         check_input(self, state, forcing, start, end)
 
     def with_ocean(self, forcing):
-        """Forcing of a step with what it lacks of currents and ocean temperature."""
+        """Forcing of a step with what it lacks of currents and ocean temperature.
+
+        Parameters
+        ----------
+        forcing : Forcing
+            At the two ends of a step.
+
+        Returns
+        -------
+        Forcing
+        """
         if self.ocean is None:
             return forcing
         return forcing.with_absent(self.ocean.between(*forcing.time))
@@ -167,6 +205,15 @@ class Emulator(eqx.Module):
         """Noise of a step: standard normal fields, one for each level of the network.
 
         In single precision, so that a key stands for the same noise in a run of either precision.
+
+        Parameters
+        ----------
+        key : key
+
+        Returns
+        -------
+        tuple of (y, x, channel) arrays
+            [1]
         """
         shapes = self.network.noise_shapes(self.grid.shape)
         keys = jax.random.split(key, len(shapes))
@@ -200,8 +247,8 @@ class Emulator(eqx.Module):
         ----------
         state, forcing
             As in `step`.
-        noise : tuple of arrays or None
-            From `draw`; none for the deterministic form.
+        noise : tuple of (y, x, channel) arrays or None
+            From `draw` [1]; none for the deterministic form.
 
         Returns
         -------

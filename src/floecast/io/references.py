@@ -121,7 +121,6 @@ REFERENCES = {
         "Intercomparison of variational data assimilation and the ensemble Kalman filter for "
         "global deterministic NWP. Part I",
         f"{_MWR} 138, 1550-1566",
-        "10.1175/2009MWR3157.1",
     ),
     "liu2008": _paper(
         "Liu, C.; Xiao, Q.; Wang, B.",
@@ -185,7 +184,7 @@ REFERENCES = {
         "Hunke, E. C.; Dukowicz, J. K.",
         2002,
         "The elastic-viscous-plastic sea ice dynamics model in general orthogonal curvilinear "
-        "coordinates on a sphere",
+        "coordinates on a sphere - incorporation of metric terms",
         f"{_MWR} 130, 1848-1865",
         "10.1175/1520-0493(2002)130<1848:TEVPSI>2.0.CO;2",
     ),
@@ -222,7 +221,7 @@ REFERENCES = {
         "Lemarie, F.; others",
         2021,
         "A simplified atmospheric boundary layer model for an improved representation of air-sea "
-        "interactions in eddying oceanic models",
+        "interactions in eddying oceanic models: implementation and first evaluation in NEMO (4.0)",
         f"{_GMD} 14, 543-572",
         "10.5194/gmd-14-543-2021",
     ),
@@ -271,7 +270,8 @@ REFERENCES = {
     "goessling2018": _paper(
         "Goessling, H. F.; Jung, T.",
         2018,
-        "A probabilistic verification score for contours",
+        "A probabilistic verification score for contours: methodology and application to Arctic "
+        "ice-edge forecasts",
         f"{_QJ} 144, 735-743",
         "10.1002/qj.3242",
     ),
@@ -322,8 +322,8 @@ REFERENCES = {
     ),
     "cryosat2": _data(
         "European Space Agency",
-        None,
-        "CryoSat-2 data",
+        2019,
+        "CryoSat-2 L2 SAR Precise Orbit, Baseline D",
         "European Space Agency",
         "10.5270/CR2-53hztdl",
         note="Credit: ESA CryoSat-2.",
@@ -414,7 +414,7 @@ REFERENCES = {
     "schyberg2020": _data(
         "Schyberg, H.; others",
         2020,
-        "Arctic regional reanalysis (CARRA)",
+        "Arctic regional reanalysis (CARRA) on single levels from 1991 to present",
         _CDS,
         "10.24381/cds.713858f6",
         note="Contains modified Copernicus Climate Change Service information.",

@@ -66,7 +66,7 @@ class Observations(eqx.Module):
     cell : (p, k) int array
         Footprint: flat index ``j * nx + i`` of the grid cells seen.
     weight : (p, k) array
-        Share of each cell; the sum over k is 1.
+        Share of each cell [1]; the sum over k is 1.
     flag : (p,) int array
         Bits of `FLAGS`; 0 is good.
     assumed : (p,) bool array
@@ -129,7 +129,17 @@ class Observations(eqx.Module):
         return self.select(np.asarray(self.flag) == 0)
 
     def replace(self, **fields):
-        """The same with other values for some fields."""
+        """The same with other values for some fields.
+
+        Parameters
+        ----------
+        **fields
+            New values by name of the field.
+
+        Returns
+        -------
+        Observations
+        """
         return dataclasses.replace(self, **fields)
 
     @staticmethod

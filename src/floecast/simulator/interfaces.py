@@ -22,11 +22,33 @@ class AbstractRheology(eqx.Module):
 
     @abc.abstractmethod
     def longest_step(self, grid):
-        """Longest step of dynamics and transport that this rheology takes [s]."""
+        """Longest step of dynamics and transport that this rheology takes.
+
+        Parameters
+        ----------
+        grid : Grid
+            Of NumPy arrays.
+
+        Returns
+        -------
+        float
+            [s]
+        """
 
     @abc.abstractmethod
     def count_substeps(self, grid, dt):
-        """Substeps, or iterations, of a step of `dt` seconds on a grid of NumPy arrays.
+        """Substeps, or iterations, of a step.
+
+        Parameters
+        ----------
+        grid : Grid
+            Of NumPy arrays.
+        dt : float
+            Length of the step [s].
+
+        Returns
+        -------
+        int
 
         Raises
         ------
@@ -36,7 +58,18 @@ class AbstractRheology(eqx.Module):
 
     @abc.abstractmethod
     def memory(self, state, grid):
-        """What the rheology remembers, at the start of a run; None if nothing."""
+        """What the rheology remembers, at the start of a run.
+
+        Parameters
+        ----------
+        state : IceState
+        grid : Grid
+
+        Returns
+        -------
+        pytree or None
+            None if nothing.
+        """
 
     @abc.abstractmethod
     def advance(self, state, forcing, grid, dt, substeps):
@@ -96,7 +129,7 @@ class AbstractThermodynamics(eqx.Module):
 
     @abc.abstractmethod
     def memory(self, state, fields, grid):
-        """What the thermodynamics remembers, at the start of a run; None if nothing.
+        """What the thermodynamics remembers, at the start of a run.
 
         Parameters
         ----------
@@ -104,6 +137,11 @@ class AbstractThermodynamics(eqx.Module):
         fields : dict
             Forcing fields ``(y, x)`` by name at that time; may be empty.
         grid : Grid
+
+        Returns
+        -------
+        pytree or None
+            None if nothing.
         """
 
     def surface_temperatures(self, state, weather):
@@ -126,11 +164,32 @@ class AbstractThermodynamics(eqx.Module):
 
     @abc.abstractmethod
     def contents(self, state):
-        """Tuple of ``(y, x)`` fields that travel with the ice volume, such as enthalpies."""
+        """What travels with the ice volume, such as enthalpies.
+
+        Parameters
+        ----------
+        state : SimulatorState
+
+        Returns
+        -------
+        tuple of (y, x) array
+            Per volume of ice, such as [J/m3].
+        """
 
     @abc.abstractmethod
     def with_contents(self, state, contents):
-        """The state with contents as they are after transport."""
+        """The state with contents as they are after transport.
+
+        Parameters
+        ----------
+        state : SimulatorState
+        contents : tuple of (y, x) array
+            As `contents` gives them.
+
+        Returns
+        -------
+        SimulatorState
+        """
 
     @abc.abstractmethod
     def advance(self, state, forcing, grid, dt):

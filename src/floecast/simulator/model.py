@@ -182,7 +182,18 @@ class Simulator(eqx.Module):
         )
 
     def check(self, state, forcing, start, end):
-        """Refuse what cannot be stepped, with an InputError; see `guard.check_input`."""
+        """Refuse what cannot be stepped, before the first step.
+
+        Parameters
+        ----------
+        state, forcing, start, end
+            As in `guard.check_input`.
+
+        Raises
+        ------
+        InputError
+            Naming variable, place and number of bad values, or the hours that are missing.
+        """
         check_input(self, state, forcing, start, end)
 
     def step(self, state, forcing, key):

@@ -146,7 +146,18 @@ class Winton(AbstractThermodynamics):
         return replace(state, thermodynamics=memory)
 
     def new_ice(self, freezing_point):
-        """Enthalpies of ice that has just frozen [J/m3], at the freezing point [C]."""
+        """Enthalpies of ice that has just frozen.
+
+        Parameters
+        ----------
+        freezing_point : (...) array
+            [C]
+
+        Returns
+        -------
+        upper, lower : (...) array
+            Of the two layers [J/m3].
+        """
         return upper_enthalpy(freezing_point), lower_enthalpy(freezing_point)
 
     def step_column(self, column, flux, ocean_flux, bottom_temperature, snowfall, dt):
@@ -171,7 +182,16 @@ class Winton(AbstractThermodynamics):
         )
 
     def cover(self, state):
-        """The `Cover` of a state."""
+        """What the column sees of a state.
+
+        Parameters
+        ----------
+        state : SimulatorState
+
+        Returns
+        -------
+        Cover
+        """
         memory = state.thermodynamics
         return Cover(
             concentration=state.concentration,
@@ -189,7 +209,18 @@ class Winton(AbstractThermodynamics):
         return self.advance_with_budget(state, forcing, grid, dt)[0]
 
     def advance_with_budget(self, state, forcing, grid, dt):
-        """`advance` and the `Budget` of the step."""
+        """`advance`, with what went in and out.
+
+        Parameters
+        ----------
+        state, forcing, grid, dt
+            As in `advance`.
+
+        Returns
+        -------
+        state : SimulatorState
+        budget : Budget
+        """
         weather = read_weather(forcing, grid)
         drift = squared_drift(state, weather, grid)
         cover, budget = advance_cover(self.cover(state), weather, drift, dt, self)

@@ -98,7 +98,18 @@ class ZeroLayer(AbstractThermodynamics):
         return state
 
     def new_ice(self, freezing_point):
-        """Enthalpy of all ice [J/m3], whatever the freezing point [C]."""
+        """Enthalpy of all ice, whatever the freezing point.
+
+        Parameters
+        ----------
+        freezing_point : (...) array
+            [C]
+
+        Returns
+        -------
+        tuple of one (...) array
+            [J/m3]
+        """
         return (jnp.full_like(freezing_point, -ICE_HEAT),)
 
     def step_column(self, column, flux, ocean_flux, bottom_temperature, snowfall, dt):
@@ -110,11 +121,11 @@ class ZeroLayer(AbstractThermodynamics):
             With one layer.
         flux : SurfaceFlux
             At the surface temperature of `column`.
-        ocean_flux : array
+        ocean_flux : (...) array
             From the ocean to the ice [W/m2].
-        bottom_temperature : array
+        bottom_temperature : (...) array
             [C]
-        snowfall : array
+        snowfall : (...) array
             [kg/m2/s]
         dt : float
             [s]
@@ -176,7 +187,16 @@ class ZeroLayer(AbstractThermodynamics):
         )
 
     def cover(self, state):
-        """The `Cover` of a state."""
+        """What the column sees of a state.
+
+        Parameters
+        ----------
+        state : SimulatorState
+
+        Returns
+        -------
+        Cover
+        """
         memory = state.thermodynamics
         return Cover(
             concentration=state.concentration,
@@ -194,7 +214,18 @@ class ZeroLayer(AbstractThermodynamics):
         return self.advance_with_budget(state, forcing, grid, dt)[0]
 
     def advance_with_budget(self, state, forcing, grid, dt):
-        """`advance` and the `Budget` of the step."""
+        """`advance`, with what went in and out.
+
+        Parameters
+        ----------
+        state, forcing, grid, dt
+            As in `advance`.
+
+        Returns
+        -------
+        state : SimulatorState
+        budget : Budget
+        """
         weather = read_weather(forcing, grid)
         drift = squared_drift(state, weather, grid)
         cover, budget = advance_cover(self.cover(state), weather, drift, dt, self)

@@ -159,7 +159,7 @@ def test_years_that_are_not_covered_are_refused(years, message, files, tmp_path)
 def test_weather_that_is_not_there_is_refused_before_work(files, tmp_path):
     for forcing, message in (
         (["wind_2011.nc"], "the weather files reach from 2011"),
-        (["run_2010_icemod.nc"], "unknown content|neXtSIM"),
+        (["run_2010_icemod.nc"], "holds .* icemod .*; read_forcing reads"),
         (["nothing_*.nc"], "no file matches"),
     ):
         config = config_of({"training": [2010]}, f"source.forcing={json.dumps(forcing)}")

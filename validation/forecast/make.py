@@ -5,7 +5,7 @@
 Cycles En4DVar through three winter and three summer months of a twin on arctic100 and forecasts ten
 days from every second analysis, below DIR; it can be interrupted and goes on. ARCHIVE is the
 `archive.zarr` of years of the same simulator, which are the past of climatology and damped
-anomalies: `floecast simulate --preset arctic100 --years 16 --seed 11`. Writes README.md and
+anomalies: `floecast simulate --preset arctic100 --years 10 --seed 11`. Writes README.md and
 forecast.png here.
 """
 
@@ -67,7 +67,7 @@ def main():
                 )
             cards[season] = Scorecard.from_json(scores / "scorecard.json")
     draw(cards, HERE / "forecast.png")
-    (HERE / "README.md").write_text("\n".join(page(cards)) + "\n", encoding="utf-8")
+    (HERE / "README.md").write_text("\n".join(page(cards, len(past))) + "\n", encoding="utf-8")
 
 
 def past_files(archive, folder):
@@ -107,8 +107,8 @@ def row(card, system, key, lead):
     return found[0] if found else None
 
 
-def page(cards):
-    """The page."""
+def page(cards, years):
+    """The page, for a past of so many years."""
     dates = {
         season: row(card, "forecast", ("drift", "vector_rmse"), 1).n
         for season, card in cards.items()
@@ -121,8 +121,8 @@ def page(cards):
         "emulator are corrected every two days by En4DVar, see [the twin](../twin/README.md), and "
         "carried on for ten days from every second analysis, in weather whose error grows with "
         f"lead: {', '.join(f'{n} start dates from {season}' for season, n in dates.items())}. "
-        "Climatology, damped anomalies and the ensemble of past years come from 16 other years of "
-        "the simulator; persistence and anomalies are those of the analysis; the CRPS of a single "
+        f"Climatology, damped anomalies and the ensemble of past years come from {years} other years "
+        "of the simulator; persistence and anomalies are those of the analysis; the CRPS of a single "
         "field is its absolute error, the SPS its IIEE. Below: the forecast, and its difference "
         "to each baseline with the 95 % interval from blocks of 15 days of start dates; below zero "
         "the forecast is better, **bold** where the interval holds zero or the baseline is better. "

@@ -512,25 +512,28 @@ _DISK = {
 }
 
 
-def _tell_warnings():
+@contextlib.contextmanager
+def _told_warnings():
     """Print what floecast warns of as one line, and leave other warnings as they are."""
-    show = warnings.showwarning
+    with warnings.catch_warnings():
+        show = warnings.showwarning
 
-    def told(message, category, *where, **options):
-        if issubclass(category, FloecastWarning):
-            typer.echo(f"floecast: {message}", err=True)
-        else:
-            show(message, category, *where, **options)
+        def told(message, category, *where, **options):
+            if issubclass(category, FloecastWarning):
+                typer.echo(f"floecast: {message}", err=True)
+            else:
+                show(message, category, *where, **options)
 
-    warnings.showwarning = told
-    warnings.simplefilter("always", FloecastWarning)
+        warnings.showwarning = told
+        warnings.simplefilter("always", FloecastWarning)
+        yield
 
 
 def main():
     """Entry point: errors a user can mend become one line and exit code 2."""
-    _tell_warnings()
     try:
-        sys.exit(app(prog_name="floecast", standalone_mode=False))
+        with _told_warnings():
+            sys.exit(app(prog_name="floecast", standalone_mode=False))
     except FloecastError as error:
         fault = str(error)
     except UsageError as error:

@@ -1,7 +1,10 @@
 """The command as a user calls it, within this process."""
 
+import errno
 import json
+import os
 import re
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +12,7 @@ import pytest
 import yaml
 
 from floecast import cli
+from floecast.core.errors import FloecastWarning
 from floecast.io.run_folder import RunFolder, read_manifest
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +41,40 @@ def refused(result, *words):
     assert lines[0].startswith("floecast: ")
     for word in words:
         assert word in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "file", "words"),
+    [
+        (errno.ENOSPC, "runs/x/archive.zarr", ("cannot write runs/x/archive.zarr: No space",)),
+        (errno.EROFS, "runs/x", ("cannot write runs/x: Read-only", "give the same command again")),
+        (errno.EIO, None, ("Input/output error", "what was finished is kept")),
+    ],
+)
+def test_a_failing_disk_is_told_in_one_line(floecast, monkeypatch, code, file, words):
+    def fail(*_, **__):
+        raise OSError(code, os.strerror(code), file)
+
+    monkeypatch.setattr(cli, "app", fail)
+    refused(floecast("run"), *words)
+
+
+def test_a_fault_of_our_own_keeps_its_trace(monkeypatch):
+    def fail(*_, **__):
+        raise FileNotFoundError(errno.ENOENT, "no such file", "x")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(FileNotFoundError):
+        cli.main()
+
+
+def test_what_floecast_warns_of_is_one_line(floecast, monkeypatch):
+    def warn(*_, **__):
+        warnings.warn("going on from x", FloecastWarning, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr(cli, "app", warn)
+    assert floecast("run").stderr == "floecast: going on from x\n"
 
 
 def test_help_lists_the_commands(floecast):

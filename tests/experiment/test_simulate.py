@@ -1,6 +1,10 @@
 """Archives: the same to the bit however often the run was killed; splits do not share weather."""
 
+import io
+import os
 import shutil
+import subprocess
+import time
 
 import jax
 import numpy as np
@@ -12,6 +16,7 @@ from floecast.atmosphere.forcing import WEATHER
 from floecast.core.errors import FloecastWarning, InputError
 from floecast.experiment.simulate import simulate
 from floecast.io.store import read_dataset
+from floecast.progress import PlainProgress
 from floecast.simulation_schema import simulation_config
 
 OPTIMISED = True
@@ -82,6 +87,69 @@ def test_a_damaged_restart_file_costs_one_block(config, whole, tmp_path):
         (out / name).write_bytes(b"nothing")
     with pytest.raises(InputError, match="delete .*restart.npz and .*before.npz to begin anew"):
         simulate(config, out=out)
+
+
+@pytest.fixture
+def small_disk(whole, tmp_path):
+    """A disk with room for the archive and little more."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    size = sum(file.stat().st_blocks * 512 for file in whole.path.rglob("*"))
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size + 2**23}", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_told_and_gone_on_from(config, whole, small_disk):
+    out = small_disk / "run"
+    shutil.copytree(whole.path, out)
+    (out / "restart.npz").unlink()
+    with (
+        (small_disk / "other").open("wb", buffering=0) as other,
+        pytest.raises(OSError, match="No space left"),
+    ):
+        while True:  # takes what room is left
+            other.write(bytes(2**12))
+    with pytest.raises(InputError, match=r"cannot write into \S+run: No space left.*make room"):
+        simulate(config, out=out)
+    os.truncate(small_disk / "other", os.path.getsize(small_disk / "other") - 2**19)
+    with (
+        pytest.warns(FloecastWarning, match="restart.npz is not there; going on"),
+        pytest.raises(OSError, match="No space left") as caught,
+    ):
+        simulate(config, out=out)
+    assert str(out) in caught.value.filename
+    with read_dataset(out / "archive.zarr") as archive:
+        np.testing.assert_array_equal(archive.time, contents(whole).time[: archive.sizes["time"]])
+        assert np.isfinite(archive["age"].isel(time=-1)).any()
+    (small_disk / "other").unlink()
+    with pytest.warns(FloecastWarning, match="restart.npz is not there; going on"):
+        again = simulate(config, out=out)
+    xr.testing.assert_identical(contents(again), contents(whole))
+    assert again.file("restart.npz").read_bytes() == whole.file("restart.npz").read_bytes()
+
+
+@pytest.mark.parametrize("jump", [-365 * 86400, 365 * 86400])
+def test_jumps_of_the_clock_change_nothing(config, whole, tmp_path, monkeypatch, jump):
+    out = shutil.copytree(whole.path, tmp_path / "run")
+    (out / "restart.npz").unlink()
+    clock, calls = time.time, []
+
+    def jumping():
+        calls.append(1)
+        return clock() + jump * (len(calls) % 2)
+
+    monkeypatch.setattr(time, "time", jumping)
+    for name in ("archive.zarr", "restart.before.npz"):  # files of the future, or of long ago
+        os.utime(out / name, (clock() - jump, clock() - jump))
+    told = io.StringIO()
+    with pytest.warns(FloecastWarning), PlainProgress(told) as progress:
+        again = simulate(config, out=out, progress=progress)
+    xr.testing.assert_identical(contents(again), contents(whole))
+    assert all(stage["seconds"] >= 0 for stage in again.manifest["stages"])
+    assert told.getvalue() == "spin-up: done before\narchive: begun\n"
 
 
 def test_splits_have_their_own_weather():

@@ -1,4 +1,6 @@
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -135,3 +137,37 @@ def test_leftovers_of_a_killed_run_are_swept_away(tmp_path):
     (run / ".figures.123.old").mkdir()
     RunFolder(run, CONFIG)
     assert [file.name for file in run.iterdir()] == ["manifest.json"]
+
+
+OUTSIDE = ["../other.txt", "/etc/other.txt", "a/../../other.txt", "", "a\0b", 3]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_names_that_lead_out_of_the_folder_are_refused(tmp_path, name):
+    folder = RunFolder(tmp_path / "run", CONFIG)
+    finish(folder)
+    with pytest.raises(InputError, match="no name of a file of this run"):
+        folder.file(name)
+    file = folder.file("manifest.json")
+    manifest = json.loads(file.read_text())
+    for harm in ({"files": {str(name): "0"}}, {"inputs": [{"path": name, "sha256": "0"}]}):
+        if name == 3 and "files" in harm:
+            continue
+        told = manifest | {"stages": [manifest["stages"][0] | harm]}
+        file.write_text(json.dumps(told))
+        with pytest.raises(InputError, match="is not a manifest of a run"):
+            read_manifest(tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_written_into_is_refused_before_work(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file" / "run", Path("/proc/self/run")):
+        with pytest.raises(InputError, match=r"cannot make the folder .*choose another --out"):
+            RunFolder(place, CONFIG)
+    RunFolder(tmp_path / "run", CONFIG)
+    if os.geteuid() == 0:  # whom permissions do not bind: a system of files that nobody writes to
+        monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: open(Path("/proc/x"), "wb"))
+    else:
+        (tmp_path / "run").chmod(0o500)
+    with pytest.raises(InputError, match=r"cannot write into .*run: .*choose another --out"):
+        RunFolder(tmp_path / "run", CONFIG)

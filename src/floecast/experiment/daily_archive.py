@@ -150,7 +150,10 @@ class Archive:
         path = entry.path / "alike.json"
         if not path.is_file():
             return []
-        return json.loads(path.read_text(encoding="utf-8"))
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:  # then they are looked at once more
+            return []
 
     def note_alike(self, entry, checksums):
         """Remember such files."""
@@ -182,8 +185,8 @@ class Archive:
             ``line_of(entry)``, a dictionary with the time as text, ``time``.
         """
         path = self.folder / "diagnostics.jsonl"
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        lines = {one["time"]: one for one in map(json.loads, text.splitlines())}
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        lines = {one["time"]: one for one in map(_line, text.splitlines()) if one}
         for time, entry in self.entries().items():
             mark = {"digest": entry.cycle["digest"], "members": entry.files[MEMBERS]}
             if any(lines.get(iso(time), {}).get(key) != value for key, value in mark.items()):
@@ -241,7 +244,8 @@ def _check_same(path, config):
         return
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        found = found if isinstance(found, dict) else {}
+    except (ValueError, RecursionError):
         raise InputError(f"{path} is damaged; restore it, or choose another --out") from None
     for key in FIXED:
         if found.get(key) != wanted[key]:
@@ -249,6 +253,15 @@ def _check_same(path, config):
                 f"{path.parent} holds an operation of another configuration ({key} is "
                 f"{found.get(key)!r} there and {wanted[key]!r} here); choose another --out"
             )
+
+
+def _line(text):
+    """Diagnostics of an analysis; None where the line is damaged, as it is made again."""
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) and isinstance(told.get("time"), str) else None
 
 
 def _sweep(folder):

@@ -9,6 +9,7 @@ from floecast.core.state import IceState
 from floecast.core.variables import STATE, VARIABLES
 from floecast.forecast.statistics import summary
 from floecast.io.cf import points_dataset, read_dataset, to_dataset, write_netcdf
+from floecast.io.store import values_of
 from floecast.observation.observations import Observations
 
 TOLD = ("concentration", "ice_volume", "thickness", "snow_volume", "u", "v", "damage")
@@ -48,7 +49,7 @@ def read_states(path, grid):
             raise InputError(
                 f"{path} lacks {', '.join(absent)}; expected an ensemble of ice states"
             )
-        fields = {name: dataset[name].values for name in STATE}
+        fields = {name: values_of(dataset[name], path) for name in STATE}
         attributes = {name: dataset[name].attrs for name in STATE}
     masks = {"T": grid.mask_t, "U": grid.mask_u, "V": grid.mask_v}
     for name, field in fields.items():
@@ -139,7 +140,7 @@ def write_members(path, forecast):
 def read_members(path):
     """Members by name, ``(lead, member, y, x)``."""
     with read_dataset(path) as dataset:
-        return {name: np.moveaxis(dataset[name].values, 0, 1) for name in SCORED}
+        return {name: np.moveaxis(values_of(dataset[name], path), 0, 1) for name in SCORED}
 
 
 def write_fields(path, fields, grid, time, title):

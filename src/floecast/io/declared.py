@@ -6,7 +6,7 @@ Deflate, which netCDF files are packed with, makes bytes a 1032nd at most.
 
 import json
 from math import prod
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import netCDF4
 import numpy as np

@@ -224,8 +224,12 @@ class IceOutput:
         )
         angles = axis_angles(x, y, longitude, signs)
         known = np.isfinite(x) & np.isfinite(angles[0]) & np.isfinite(angles[1])
+        try:
+            definition = GridDefinition.curvilinear(latitude, longitude)
+        except InputError as fault:
+            raise InputError(f"{self.files[0].path}: {fault}") from None
         return IceCells(
-            GridDefinition.curvilinear(latitude, longitude),
+            definition,
             self._ocean(x, y, known),
             *(np.where(known, angle, 0.0) for angle in angles),
         )

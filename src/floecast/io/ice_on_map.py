@@ -63,7 +63,7 @@ def read_ice(source, grid, time):
         volume = np.where(cover > 0, volume * cover, 0.0)
     known = np.isfinite(cover)
     volume = np.where(known, np.nan_to_num(np.maximum(volume, 0)), np.nan)
-    definition = GridDefinition.curvilinear(*file.places())
+    definition = source.placed(GridDefinition.curvilinear, *file.places())
     spacing = np.sqrt(np.median(definition.area.ravel()[definition.usable]))
     method = "conservative" if grid.spacing >= spacing else "bilinear"
     cover, volume = (

@@ -57,9 +57,8 @@ def read_nextsim(source, grid, time):
     if holes:
         source.refuse(f"sit misses {holes} ocean cells, expected a value in each")
     _check_spread(source, latitude, longitude)
-    return _on_grid(
-        source, thickness, GridDefinition.curvilinear(latitude, longitude), grid, ocean, 13e3
-    )
+    definition = source.placed(GridDefinition.curvilinear, latitude, longitude)
+    return _on_grid(source, thickness, definition, grid, ocean, 13e3)
 
 
 def read_climatology(source, grid, time):
@@ -141,7 +140,7 @@ def read_cs2smos(source, grid, time):
         source.refuse(f"{name} has shape {thickness.shape}, expected one field of (432, 432)")
     x, y = (_axis(source, axis) for axis in ("xc", "yc"))
     _check_positions(source, dims, x, y, "EPSG:6931")
-    definition = GridDefinition.projected(x, y, "EPSG:6931")
+    definition = source.placed(GridDefinition.projected, x, y, "EPSG:6931")
     return _on_grid(source, thickness.reshape(432, 432), definition, grid, None, 25e3)
 
 

@@ -86,7 +86,7 @@ def read_grid(source, data, spacings=None):
     places = next((pair for pair in _POSITIONS if source.has(*pair)), None)
     positions = None if places is None else _positions(source, places, dims)
     if crs is not None and axes[0] is not None and axes[1] is not None:
-        definition = GridDefinition.projected(axes[1], axes[0], crs)
+        definition = source.placed(GridDefinition.projected, axes[1], axes[0], crs)
         spacing = abs(float(np.median(np.diff(axes[1]))))
         if positions is not None:
             _agree(source, definition, positions, places, spacing)
@@ -94,7 +94,8 @@ def read_grid(source, data, spacings=None):
         latitude, longitude = positions
         if np.isnan(latitude).any():
             source.refuse(f"{places[0]} misses values and no axes stand for them")  # type: ignore[index]
-        definition, meridian = GridDefinition.curvilinear(latitude, longitude), None
+        definition = source.placed(GridDefinition.curvilinear, latitude, longitude)
+        meridian = None
         spacing = _step(latitude, longitude)
     else:
         source.refuse(

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyproj
 
-from floecast.core.errors import InputError
-
 from .grids import GridDefinition
 
 _AXES = (("latitude", "lat", "yt", "y"), ("longitude", "lon", "xt", "x"))
@@ -182,7 +180,7 @@ def _regular(source, names, dims, axes, grid):
     if near.size < 2:
         source.refuse(f"{names[0]} ends at {latitude.max():g} N, expected the Arctic")
     rows = slice(near[0], near[-1] + 1)
-    definition = GridDefinition.latlon(latitude[rows], longitude)
+    definition = source.placed(GridDefinition.latlon, latitude[rows], longitude)
     return Layout(definition, dims, {dims[0]: rows}, True)
 
 
@@ -207,11 +205,8 @@ def _projected(source):
         factor = factors[source.unit(name)]
         plane.append(factor * source.numbers(name, within=(-2e7 / factor, 2e7 / factor)))
     crs = _crs(source, _mapping(source).attrs)
-    try:
-        x, y = plane
-        definition = GridDefinition.projected(x, y, crs)
-    except InputError as error:
-        source.refuse(error)
+    x, y = plane
+    definition = source.placed(GridDefinition.projected, x, y, crs)
     layout = Layout(definition, ("y", "x"), {}, False, _angle_on_plane(definition))
     names = _places(source)
     if names is not None:
@@ -253,10 +248,7 @@ def _curvilinear(source):
         source.numbers(name, dims, _unit(source, name, unit), within=bounds)
         for name, unit, bounds in zip(names, _UNITS, _BOUNDS, strict=True)
     )
-    try:
-        definition = GridDefinition.curvilinear(latitude, longitude)
-    except InputError as error:
-        source.refuse(error)
+    definition = source.placed(GridDefinition.curvilinear, latitude, longitude)
     return Layout(definition, dims, {}, False, _angle_on_earth(latitude, longitude))
 
 

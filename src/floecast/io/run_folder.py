@@ -8,10 +8,11 @@ import platform
 import resource
 import shutil
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from floecast.core import display
 from floecast.core.atomic import write_text
@@ -51,6 +52,7 @@ class RunFolder:
         if self._file.exists():
             self.manifest = read_manifest(self.path)
             if self.manifest["config"] == config:
+                _check_writable(self.path)
                 return
             # Memory is noted with the first stage that ends, and stays when that is done again.
             if self.manifest["stages"] or self.manifest.get("peak_memory_mb"):
@@ -67,6 +69,7 @@ class RunFolder:
             raise InputError(
                 f"cannot make the folder {self.path}: {error.strerror}; choose another --out"
             ) from None
+        _check_writable(self.path)
         self.manifest = {
             "name": config["name"],
             "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -87,7 +90,9 @@ class RunFolder:
         self._write()
 
     def file(self, name):
-        """Path of a file of this run."""
+        """Path of a file of this run; refuses a name that leads out of its folder."""
+        if not _is_inside(name):
+            raise InputError(f"{self.path}: {name!r} is no name of a file of this run")
         return self.path / name
 
     def done(self, stage, inputs=None):
@@ -189,16 +194,46 @@ def read_manifest(folder):
         raise InputError(f"{folder} is not a run: it has no manifest.json")
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         manifest = None
     if not (
         isinstance(manifest, dict)
         and isinstance(manifest.get("config"), dict)
         and isinstance(manifest.get("stages"), list)
-        and all(isinstance(stage, dict) and "name" in stage for stage in manifest["stages"])
+        and all(_is_stage(stage) for stage in manifest["stages"])
     ):
         raise InputError(f"{file} is not a manifest of a run; delete the folder to start anew")
     return manifest
+
+
+def _is_stage(told):
+    """Whether a manifest tells of a stage, with names of files below the folders of the run."""
+    if not isinstance(told, dict) or "name" not in told:
+        return False
+    files, inputs = told.get("files", {}), told.get("inputs", [])
+    if not isinstance(files, dict) or not isinstance(inputs, list):
+        return False
+    paths = [one.get("path") if isinstance(one, dict) else None for one in inputs]
+    return all(_is_inside(name) for name in [*files, *paths])
+
+
+def _is_inside(name):
+    """Whether a name stands for something below the folder it is looked up in."""
+    if not isinstance(name, str) or not name or "\0" in name:
+        return False
+    path = PurePath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _check_writable(folder):
+    """Refuse a folder into which nothing can be written, before work begins."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise InputError(
+            f"cannot write into {folder}: {error.strerror}; make room or choose another --out"
+        ) from None
 
 
 def default_folder(name):

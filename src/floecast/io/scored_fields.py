@@ -11,7 +11,7 @@ from floecast.core.errors import InputError
 from floecast.core.variables import VARIABLES
 from floecast.verification.edge_position import positions_on_sphere
 
-from .store import read_dataset
+from .store import read_dataset, values_of
 
 SCORED = ("concentration", "ice_volume", "thickness", "u", "v")
 """Variables that are scored where forecast and truth have them."""
@@ -79,14 +79,16 @@ class FieldFile:
         for name in ("time", "y", "x"):
             if name not in data.coords or data[name].dims != (name,):
                 self.refuse(f"no axis {name}; expected fields along time, y and x in m")
-        self.x, self.y = (np.asarray(data[axis].values, np.float64) for axis in "xy")
-        self.times = to_seconds(data["time"].values)
+        self.x, self.y = (np.asarray(values_of(data[axis], path), np.float64) for axis in "xy")
+        self.times = to_seconds(values_of(data["time"], path))
         if self.times.size == 0:
             self.refuse("no times")
         if np.any(np.diff(self.times) <= 0):
             self.refuse("times that do not ascend; expected each once, one after the other")
         reference = data.coords.get("forecast_reference_time")
-        self.start = int(self.times[0] if reference is None else to_seconds(reference.values))
+        self.start = int(
+            self.times[0] if reference is None else to_seconds(values_of(reference, path))
+        )
         self.names = {}
         for name in SCORED:
             for one in (name, *VARIABLES[name].synonyms):
@@ -147,7 +149,7 @@ class FieldFile:
         members = [dim for dim in found.dims if dim in MEMBERS]
         if set(found.dims) != {"time", "y", "x", *members} or len(members) > 1:
             self.refuse(f"{found.name} along {', '.join(found.dims)}; expected time, y, x")
-        field = found.isel(time=index).transpose(*members, "y", "x").values
+        field = values_of(found.isel(time=index).transpose(*members, "y", "x"), self.path)
         field = np.asarray(field, np.float32) * np.float32(factor)
         lower, upper = _RANGES[name]
         for worst in (np.nanmin(field, initial=0.0), np.nanmax(field, initial=0.0)):

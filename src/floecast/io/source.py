@@ -190,6 +190,19 @@ class Source:
             self.refuse(f"{name} does not ascend, expected each time later than the one before")
         return seconds
 
+    def placed(self, make, *places):
+        """A grid definition of the places in this file, such as `GridDefinition.latlon` makes.
+
+        Raises
+        ------
+        InputError
+            If they are those of no grid.
+        """
+        try:
+            return make(*places)
+        except InputError as fault:
+            self.refuse(fault)
+
     def period(self, begin, end, start, stop):
         """Which records lie in the period asked for.
 

@@ -196,6 +196,22 @@ def read_dataset(path):
     return dataset
 
 
+def values_of(array, path):
+    """Values of a variable of `read_dataset`.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged there.
+    """
+    # The libraries raise errors of a dozen classes at damaged bytes; all inside is reading.
+    try:
+        return array.values
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path} is damaged in {array.name}: {reason}") from error
+
+
 def _opened(path):
     how: dict[str, Any] = {
         "decode_times": xr.coders.CFDatetimeCoder(use_cftime=False, time_unit="ns"),

@@ -10,7 +10,7 @@ from floecast.core.state import IceState
 from floecast.core.variables import STATE, VARIABLES
 from floecast.emulator.archive import Archive
 
-from .store import read_dataset
+from .store import read_dataset, values_of
 
 OCEAN_CLIMATOLOGY = ("current_u", "current_v", "ocean_temperature")
 """Fields of ``ocean.nc``."""
@@ -83,7 +83,7 @@ def read_ocean_climatology(path):
                     f"{path}: {name} has dimensions {dict(variable.sizes)}, expected "
                     "month (12), y and x"
                 )
-            fields[name] = np.nan_to_num(variable.values.astype(np.float32))
+            fields[name] = np.nan_to_num(values_of(variable, path).astype(np.float32))
     return fields
 
 
@@ -101,7 +101,7 @@ def _checked_grid(path, dataset, grid):
     if there != grid.shape:
         raise InputError(f"{path} has {there} cells, the grid {grid.name} has {grid.shape}")
     for axis in ("x", "y"):
-        found, expected = dataset[axis].values, getattr(grid, axis)
+        found, expected = values_of(dataset[axis], path), getattr(grid, axis)
         if not np.allclose(found, expected, rtol=0, atol=_NEAR):
             raise InputError(
                 f"{path}: {axis} runs from {found[0]:.0f} to {found[-1]:.0f} m, on the grid "
@@ -114,7 +114,7 @@ def _checked_times(path, dataset):
     """Times [s since 2000-01-01]: ascending, many a step apart and none nearer."""
     if "time" not in dataset.variables or dataset["time"].dims != ("time",):
         raise InputError(f"{path} has no axis time; expected a split of a data set")
-    time = np.asarray(to_seconds(dataset["time"].values))
+    time = np.asarray(to_seconds(values_of(dataset["time"], path)))
     if time.size < 2:
         raise InputError(f"{path} holds {time.size} times, expected two at least")
     spacing = np.diff(time)
@@ -139,7 +139,7 @@ def _in_memory(path, dataset, name, grid, time):
     variable = dataset[name]
     if variable.dims != ("time", "y", "x"):
         raise InputError(f"{path}: {name} has dimensions {variable.dims}, expected time, y, x")
-    field = np.require(variable.values, np.float32, "W")  # no copy of what may be large
+    field = np.require(values_of(variable, path), np.float32, "W")  # no copy of what may be large
     ocean = {"T": grid.mask_t, "U": grid.mask_u, "V": grid.mask_v}[VARIABLES[name].point]
     missing = ~np.isfinite(field) & ocean
     if missing.any():

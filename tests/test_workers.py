@@ -100,8 +100,8 @@ def test_workers_are_other_processes_with_a_thread_each_and_no_jax_yet(outcomes)
 
 
 SBATCH = """#!/usr/bin/env bash
-cp "$1" {folder}/job_$$
-setsid bash "$1" >{folder}/log_$$ 2>&1 &
+cp "$1" {folder}/job_$$  # the script is removed once this returns
+setsid bash {folder}/job_$$ >{folder}/log_$$ 2>&1 &
 echo $! >>{folder}/processes
 echo "Submitted batch job $$"
 """

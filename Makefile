@@ -36,7 +36,7 @@ docs: .venv/installed-docs
 	@echo "The documentation is at $(CURDIR)/docs/_build/index.html"
 
 clean:
-	rm -rf .venv docs/_build dist .coverage .coverage_html .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv docs/_build dist .coverage .coverage.* .coverage_html .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:

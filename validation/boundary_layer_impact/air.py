@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from floecast.atmosphere.coupling import middle_aloft
+from floecast.atmosphere.coupling import middle_aloft, packed, sea_cells
 from floecast.atmosphere.forcing import Aloft
 from floecast.atmosphere.surface import Surface
 from floecast.core.constants import FREEZING_POINT, MELTING_POINT
@@ -39,30 +39,23 @@ class AtSea(eqx.Module):
     @classmethod
     def over(cls, layer, grid):
         """Over a grid."""
-        return cls(layer, jnp.asarray(np.flatnonzero(grid.mask_t)), grid.shape)
+        return cls(layer, sea_cells(grid), grid.shape)
 
     def start(self, aloft, surface, coriolis):
         """See `BoundaryLayer.start`; leaves ``(level, cell)``."""
-        return self.layer.start(self._aloft(aloft), self._taken(surface), self._taken(coriolis))
+        return self.layer.start(self._aloft(aloft), *packed((surface, coriolis), self.cells))
 
     def advance(self, column, aloft, surface, coriolis, dt):
         """See `BoundaryLayer.advance`; the contact is ``(y, x)``, harmless on land."""
         column, contact = self.layer.advance(
-            column, self._aloft(aloft), self._taken(surface), self._taken(coriolis), dt
+            column, self._aloft(aloft), *packed((surface, coriolis), self.cells), dt
         )
         put = jax.tree.map(self._put, contact)
         fills = {name: self._put(getattr(contact, name), land) for name, land in _ON_LAND.items()}
         return column, replace(put, **fills)
 
     def _aloft(self, aloft):
-        return Aloft(aloft.height, **{n: self._taken(f) for n, f in aloft.profiles().items()})
-
-    def _taken(self, tree):
-        def take(field):
-            field = jnp.asarray(field)
-            return field.reshape(*field.shape[:-2], -1)[..., self.cells]
-
-        return jax.tree.map(take, tree)
+        return Aloft(aloft.height, **packed(aloft.profiles(), self.cells))
 
     def _put(self, field, land=0.0):
         flat = jnp.full((*field.shape[:-1], np.prod(self.shape)), land, field.dtype)

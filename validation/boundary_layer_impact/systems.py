@@ -10,7 +10,7 @@ import numpy as np
 from air import AtSea, HeldIceAir
 
 from floecast.atmosphere import air as moist_air
-from floecast.atmosphere.coupling import SUPPLIED
+from floecast.atmosphere.coupling import SUPPLIED, unpacked
 from floecast.atmosphere.ice_drag import form_drag_per_ice
 from floecast.atmosphere.levels import Levels
 from floecast.core.operators import u_to_t, v_to_t
@@ -79,6 +79,7 @@ class TwoWay(eqx.Module):
         column, _, contact = self.air.settled(ice, forcing)
         air = replace(_with_air(forcing, contact), aloft=forcing.aloft)
         state = self.ice.start(ice, air)
+        column = unpacked(column, state.boundary_layer, self.ice.sea)
         return cast(replace(state, boundary_layer=column), jnp.float32)
 
     def advance(self, state, weather, begin):
@@ -200,20 +201,20 @@ def _with_air(forcing, contact):
 
 def truth_system(grid, parameters):
     """What makes the truth."""
-    layer = AtSea.over(cases.layer_with(parameters, truth=True), grid)
+    layer = cases.layer_with(parameters, truth=True)
     return _coupled(grid, layer, parameters["roughness"])
 
 
 def two_way(grid, parameters, **options):
     """The two-way system with given constants."""
-    layer = AtSea.over(cases.layer_with(parameters, **NUMERICS, **options), grid)
+    layer = cases.layer_with(parameters, **NUMERICS, **options)
     return _coupled(grid, layer, parameters["roughness"])
 
 
 def _coupled(grid, layer, roughness):
     layer, roughness = cast((layer, jnp.asarray(roughness)), jnp.float32)
     model = simulator(grid, layer, roughness)
-    return TwoWay(model, HeldIceAir(layer, roughness, grid, model.ocean))
+    return TwoWay(model, HeldIceAir(AtSea.over(layer, grid), roughness, grid, model.ocean))
 
 
 def system(name, grid, parameters, emulator=None):
@@ -233,7 +234,7 @@ def system(name, grid, parameters, emulator=None):
     used = parameters if plain == KNOWN else cases.default_parameters()
     options = REMOVED.get(plain, {})
     numerics = {} if plain == FINE else NUMERICS
-    layer = AtSea.over(cases.layer_with(used, **numerics, **options), grid)
+    layer = cases.layer_with(used, **numerics, **options)
     if name.startswith(EMULATOR):
         coupling = {"two_way": plain not in (PRESCRIBED, ONE_WAY)}
         if plain == PRESCRIBED:
@@ -241,8 +242,7 @@ def system(name, grid, parameters, emulator=None):
         model = CoupledEmulator(emulator, layer, ice_roughness=used["roughness"], **coupling)
         return Emulated(cast(model, jnp.float32), of_start=plain != PRESCRIBED)
     if plain in (PRESCRIBED, EDGES, OWN_ICE, ONE_WAY):
-        layer = cast(layer, jnp.float32)
-        ice = simulator(grid, dt=COUPLING)
+        ice, layer = simulator(grid, dt=COUPLING), AtSea.over(cast(layer, jnp.float32), grid)
         air = HeldIceAir(layer, jnp.asarray(used["roughness"], jnp.float32), grid, ice.ocean)
         return OneWay(ice, air, bulk=plain != ONE_WAY, edges=plain == EDGES)
     return _coupled(grid, layer, used["roughness"])

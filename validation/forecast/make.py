@@ -85,7 +85,7 @@ def past_files(archive, folder):
     with read_dataset(archive) as data:
         years = data["time"].dt.year.values
         midnight = to_seconds(data["time"].values) % DAY == 0
-        for year in np.unique(years):
+        for year in np.unique(years)[:-1]:  # the last has its first day alone
             path = folder / f"{year}.nc"
             files.append(path)
             if path.is_file():
@@ -121,11 +121,12 @@ def page(cards, years):
         "emulator are corrected every two days by En4DVar, see [the twin](../twin/README.md), and "
         "carried on for ten days from every second analysis, in weather whose error grows with "
         f"lead: {', '.join(f'{n} start dates from {season}' for season, n in dates.items())}. "
-        f"Climatology, damped anomalies and the ensemble of past years come from {years} other years "
-        "of the simulator; persistence and anomalies are those of the analysis; the CRPS of a single "
-        "field is its absolute error, the SPS its IIEE. Below: the forecast, and its difference "
-        "to each baseline with the 95 % interval from blocks of 15 days of start dates; below zero "
-        "the forecast is better, **bold** where the interval holds zero or the baseline is better. "
+        f"Climatology, damped anomalies and the ensemble of past years come from {years} other "
+        "years of the simulator; persistence and anomalies are those of the analysis; the CRPS of "
+        "a single field is its absolute error, the SPS its IIEE. Below: the forecast, and its "
+        "difference to each baseline with the 95 % interval from blocks of 15 days of start dates; "
+        "below zero the forecast is better, **bold** where the interval holds zero or the baseline "
+        "is better. "
         "With so few blocks the intervals are too narrow rather than too wide.",
         "",
         "![Scores against lead](forecast.png)",

@@ -7,8 +7,10 @@ from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"
 # The older emitters of XLA compile in two thirds of the time, and most tests do little else.
-FASTER = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FASTER}".strip()
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "")
+    + " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+).strip()
 
 import hypothesis
 import jax

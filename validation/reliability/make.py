@@ -17,6 +17,41 @@ from kill import kill
 from floecast.bench.machine import machine
 
 HERE = Path(__file__).parent
+PAGE = """# Damaged files and kills
+
+## Damaged files
+
+```
+python validation/reliability/make.py fuzz --work DIR
+```
+
+{fuzz_date}, {fuzz_machine}: {mutations} damaged files, spread evenly over {cases} readers and
+layouts (`tests/io/fuzz_cases.py`): cut, with bytes of chance, a flipped bit, zeros or ones, bytes
+lost or doubled, a piece of another place. Each is read in a process of bounded memory and time.
+
+| | files |
+|---|---|
+| read (the damage lay where nothing is kept, or in values) | {read} |
+| refused in one line that names the file | {refused} |
+| neither | {unclean} |
+
+{unclean_lines}
+
+## Kills
+
+```
+OPENBLAS_NUM_THREADS=1 python validation/reliability/make.py kill --work DIR
+```
+
+{kill_date}, {kill_machine}: each command is run once alone, then again and again into a new folder,
+where it gets SIGKILL after a random share of the time it takes alone, is called again, and so on
+until it comes to its end. All products are compared with those of the run alone: all bytes, of JSON
+all but times, of `.npz` all arrays.
+
+| command | seconds alone | kills | runs to the end | files compared | different |
+|---|---|---|---|---|---|
+{kill_lines}
+"""
 PARTS = {"fuzz": (fuzz, 10_000), "kill": (kill, 100)}
 
 
@@ -43,7 +78,41 @@ def main():
         "machine": machine(),
     }
     (HERE / f"{given.part}.json").write_text(json.dumps(found, indent=1) + "\n")
+    write_page()
     print(json.dumps({key: value for key, value in found.items() if key != "machine"}, indent=1))
+
+
+def write_page():
+    """README.md from the numbers of both parts, once they are there."""
+    files = {name: HERE / f"{name}.json" for name in PARTS}
+    if not all(file.is_file() for file in files.values()):
+        return
+    fuzzed, killed = (json.loads(file.read_text()) for file in files.values())
+    lines = [
+        f"- `{one['case']}` (mutation {one.get('number', one.get('begun'))}): {one['fault']}"
+        for one in fuzzed["unclean"]
+    ]
+    rows = [
+        f"| `{name}` | {one['seconds']:g} | {one['kills']} | {one['runs']} | {one['files']} | "
+        f"{len(one['different'])} |"
+        for name, one in killed["commands"].items()
+    ]
+    text = PAGE.format(
+        fuzz_date=fuzzed["date"],
+        fuzz_machine=_machine(fuzzed),
+        kill_date=killed["date"],
+        kill_machine=_machine(killed),
+        unclean_lines="\n".join(lines) or "No file was neither.",
+        kill_lines="\n".join(rows),
+        **{key: fuzzed[key] for key in ("mutations", "cases", "read", "refused")},
+        unclean=len(fuzzed["unclean"]),
+    )
+    (HERE / "README.md").write_text(text)
+
+
+def _machine(found):
+    told = found["machine"]
+    return f"{told['cores']} cores ({told['cpu']}), {found['minutes']:g} minutes"
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def read(path):
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None
         if not isinstance(entry, dict) or not {"bench", "figures", "machine"} <= set(entry):
             raise InputError(f"{path}: line {number} is no run of a bench; remove it")

@@ -344,6 +344,8 @@ def _remembered(path):
     """What was known of files; nothing where the memory is damaged, as it can be made again."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    if not isinstance(kept, dict):
+        return {}
+    return {name: entry for name, entry in kept.items() if isinstance(entry, dict)}

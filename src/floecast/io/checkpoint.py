@@ -102,9 +102,9 @@ def load_last(path, like, *, config_hash=None):
             faults.append(str(fault))
             continue
         if one != Path(path):
-            why = faults[0] if faults else f"{path} is not there"
+            reason = faults[0] if faults else f"{path} is not there"
             warnings.warn(
-                f"{why}; going on from the checkpoint before it, {one}",
+                f"{reason}; going on from the checkpoint before it, {one}",
                 FloecastWarning,
                 stacklevel=2,
             )

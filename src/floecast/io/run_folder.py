@@ -207,14 +207,14 @@ def read_manifest(folder):
 
 
 def _is_stage(told):
-    """Whether a manifest tells of a stage, with names of files below the folders of the run."""
+    """Whether a manifest tells of a stage whose files lie below its folder; inputs lie anywhere."""
     if not isinstance(told, dict) or "name" not in told:
         return False
     files, inputs = told.get("files", {}), told.get("inputs", [])
     if not isinstance(files, dict) or not isinstance(inputs, list):
         return False
-    paths = [one.get("path") if isinstance(one, dict) else None for one in inputs]
-    return all(_is_inside(name) for name in [*files, *paths])
+    named = all(isinstance(one, dict) and isinstance(one.get("path"), str) for one in inputs)
+    return named and all(map(_is_inside, files))
 
 
 def _is_inside(name):

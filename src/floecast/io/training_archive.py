@@ -114,7 +114,10 @@ def _checked_times(path, dataset):
     """Times [s since 2000-01-01]: ascending, many a step apart and none nearer."""
     if "time" not in dataset.variables or dataset["time"].dims != ("time",):
         raise InputError(f"{path} has no axis time; expected a split of a data set")
-    time = np.asarray(to_seconds(values_of(dataset["time"], path)))
+    try:
+        time = np.asarray(to_seconds(values_of(dataset["time"], path)))
+    except InputError as fault:
+        raise InputError(f"{path}: {fault}") from None
     if time.size < 2:
         raise InputError(f"{path} holds {time.size} times, expected two at least")
     spacing = np.diff(time)

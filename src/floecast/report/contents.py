@@ -215,5 +215,5 @@ def _diagnostics(path):
         return {}
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{path} is no JSON; make it anew with `floecast assimilate`") from None

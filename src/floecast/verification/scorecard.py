@@ -168,7 +168,7 @@ class Scorecard:
             raise InputError(f"{path}: no such file; expected a scorecard written by to_json")
         try:
             entries = json.loads(path.read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{path}: not valid JSON ({error}); expected a scorecard written by to_json"
             ) from error

@@ -110,7 +110,7 @@ class Partial:
     def _read_notes(self):
         try:
             notes = json.loads(self._note_place.read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return dict(_NOTES)
         whole = isinstance(notes, dict) and notes.keys() == _NOTES.keys()
         if not (whole and isinstance(notes["saved"], int) and notes["saved"] >= 0):

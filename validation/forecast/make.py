@@ -123,7 +123,7 @@ def page(cards, years):
         "",
         f"Made on {datetime.now(UTC):%Y-%m-%d} with `python validation/forecast/make.py --work DIR "
         "--past ARCHIVE`. The truth is a run of the simulator on arctic100; 20 members of the "
-        "emulator are corrected every two days by En4DVar, see [the twin](../twin/README.md), and "
+        "emulator are corrected every two days by En4DVar, see `validation/twin`, and "
         "carried on for ten days from every second analysis, in weather whose error grows with "
         f"lead: {', '.join(f'{n} start dates from {season}' for season, n in dates.items())} (of "
         "cycles that began in January, and in March with thickness seen until mid April). "

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,8 @@ def _in_child(work, *given):
         try:
             work(*given)
             code = 0
+        except BaseException:  # of which nothing is told after os._exit
+            traceback.print_exc()
         finally:
             os._exit(code)
     if _status(process) != 0:

@@ -89,6 +89,24 @@ def test_every_public_name_is_in_the_reference():
     assert titles == set(fc.__all__) - {"__version__", "testbeds"}
 
 
+def test_every_example_is_told_and_every_script_shown():
+    examples = [*REPOSITORY.glob("examples/*.py"), *REPOSITORY.glob("examples/*.yaml")]
+    told = set(re.findall(r"`examples/([^`]+)`", TEXTS["examples.md"]))
+    assert told == {path.name for path in examples}
+    shown = re.findall(r"literalinclude} \.\./examples/(\w+\.py)", "\n".join(TEXTS.values()))
+    assert sorted(shown) == sorted(path.name for path in examples if path.suffix == ".py")
+
+
+def test_every_page_can_be_reached_from_the_first():
+    lists = re.findall(r"```{toctree}\n(.*?)```", TEXTS["index.md"], re.DOTALL)
+    reached = {f"{line}.md" for one in lists for line in one.splitlines() if line[:1] not in ":"}
+    for folder in ("api", "measured"):
+        assert f"{folder}/index.md" in reached
+        inner = re.findall(r"```{toctree}\n(.*?)```", TEXTS[f"{folder}/index.md"], re.DOTALL)
+        reached |= {f"{folder}/{line}.md" for one in inner for line in one.splitlines() if line}
+    assert set(TEXTS) - {"index.md"} <= reached
+
+
 def test_every_validation_page_is_shown():
     shown = set(re.findall(r"validation/(\w+)/README.md", "\n".join(TEXTS.values())))
     assert shown == {path.parent.name for path in REPOSITORY.glob("validation/*/README.md")}

@@ -11,11 +11,11 @@ import numpy as np
 import xarray as xr
 
 import floecast as fc
-from floecast.core.atomic import write_text
 from floecast.core.variables import STATE
 from floecast.experiment.dataset import monthly_ocean
 from floecast.experiment.train import train
 from floecast.io.cf import to_dataset, write_netcdf
+from floecast.io.run_folder import RunFolder
 from floecast.io.store import write_zarr
 from floecast.train_schema import train_config
 
@@ -28,7 +28,8 @@ grid = fc.Grid.preset("arctic100")
 start, dt = fc.to_seconds("2031-02-01"), 43200
 simulator = fc.Simulator(grid, thermodynamics=fc.ZeroLayer(), ocean=fc.ArcticOcean.of(grid))
 data = Path("small_training_set")
-data.mkdir(exist_ok=True)
+
+RunFolder(data, {"name": "weeks of February and March", "seed": 1})  # with its manifest
 
 # Each split has weather of its own, or the validation would tell how well weather is remembered.
 for split, days in (("training", given.days), ("validation", 12)):
@@ -52,7 +53,6 @@ for split, days in (("training", given.days), ("validation", 12)):
 
 months = {name: (("month", "y", "x"), field) for name, field in monthly_ocean(grid).items()}
 write_netcdf(xr.Dataset(months), data / "ocean.nc")
-write_text(data / "manifest.json", '{"config": {"name": "weeks of February and March"}}\n')
 
 stage = f"{{name: short, updates: {given.updates}, learning_rate: 5e-3, members: 2, batch: 2}}"
 options = ["preset=arctic100", f"dataset={data}", "widths=[8, 16]", f"stages=[{stage}]"]

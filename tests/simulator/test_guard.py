@@ -6,19 +6,26 @@ import jax
 import numpy as np
 import pytest
 
+from floecast.atmosphere.surface_balance import SurfaceBalance
+from floecast.atmosphere.weather import SyntheticWeather
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.rollout import rollout
 from floecast.core.state import IceState
 from floecast.forecast.ensemble import forecast
+from floecast.simulator.arctic_ocean import ArcticOcean
 from floecast.simulator.bbm import BBM
 from floecast.simulator.cyclone import Cyclone
+from floecast.simulator.free_drift import FreeDrift
 from floecast.simulator.guard import SimulationFailed, check_finite
-from floecast.simulator.interfaces import NoThermodynamics
+from floecast.simulator.interfaces import AbstractRheology, NoThermodynamics
 from floecast.simulator.mevp import MEVP
+from floecast.simulator.mixed_layer import MixedLayer
 from floecast.simulator.model import Simulator
+from floecast.simulator.thermodynamics import SimpleFreezing
 from floecast.simulator.weno import WENO
 from floecast.simulator.winton import Winton
+from floecast.simulator.zero_layer import ZeroLayer
 
 from .conftest import steady_forcing
 
@@ -123,12 +130,98 @@ def test_bad_memory(name, value, words):
         ({"dt": float("nan")}, "dt must be a positive whole number of seconds, not nan"),
         ({"rheology": BBM}, "rheology of a Simulator is .* expected one like"),
         ({"scheme": "weno5"}, "scheme of a Simulator is 'weno5'"),
-        ({"rheology": MEVP(iterations=0)}, "iterations of MEVP must be 1 or more, not 0"),
+        ({"dt": True}, "dt must be a positive whole number of seconds, not True"),
+        ({"boundary_layer": True}, "boundary_layer of a Simulator is True"),
+        ({"ocean": ArcticOcean}, "ocean of a Simulator is .* expected one like"),
+        ({"ocean": ArcticOcean.of(Grid.box((3, 5), 1e4))}, r"current_u of the ocean .* \(3, 5\)"),
+        ({"ice_roughness": 0.0}, r"ice_roughness is 0\.0; expected a finite value in \(0, inf\)"),
     ],
 )
 def test_parts_that_are_none(wrong, words):
     with pytest.raises(InputError, match=words):
         Simulator(GRID, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (BBM(healing=0), r"healing of BBM is 0\.0; expected a finite value in \(0, inf\)"),
+        (BBM(cross_nudging=-1), r"cross_nudging of BBM is -1\.0; .* in \[0, inf\]"),
+        (BBM(cross_nudging=1e6), "cross_nudging of BBM is 1e.06; expected at most the number of"),
+        (BBM(elasticity=np.nan), "elasticity of BBM is nan"),
+        (BBM(elasticity=np.inf), "elasticity of BBM is inf"),
+        (BBM(elasticity=[1e8, 2e8]), r"elasticity of BBM has shape \(2,\); expected one number"),
+        (BBM(damage_exponent=2.5), "damage_exponent of BBM is 2.5"),
+        (BBM(substeps=60.0), "substeps of BBM is 60.0 .* must be even and at least"),
+        (BBM(substeps=61), "substeps of BBM is 61 .* must be even and at least"),
+        (MEVP(eccentricity=0), "eccentricity of MEVP is 0"),
+        (MEVP(alpha=0), "alpha of MEVP is 0"),
+        (MEVP(iterations=0), "iterations of MEVP must be a whole number, 1 or more, not 0"),
+        (MEVP(iterations=2.5), "iterations of MEVP must be .* not 2.5"),
+        (FreeDrift(arrest_thickness=0), "arrest_thickness of FreeDrift is 0"),
+        (SimpleFreezing(ocean_heat_flux=np.ones(3)), r"ocean_heat_flux .* one number or an array"),
+        (Winton(closing_thickness=0), "closing_thickness of Winton is 0"),
+        (Winton(mixed_layer=MixedLayer(depth=0)), "depth of MixedLayer is 0"),
+        (Winton(surface=SurfaceBalance(cold_snow=1.2)), r"cold_snow of SurfaceBalance is 1\.2"),
+        (ZeroLayer(absorbed_fraction=3), r"absorbed_fraction of ZeroLayer is 3\.0"),
+    ],
+    ids=str,
+)
+def test_parameters_that_no_one_can_compute_with(part, words):
+    kind = "rheology" if isinstance(part, AbstractRheology) else "thermodynamics"
+    with pytest.raises(InputError, match=words):
+        Simulator(GRID, dt=600, **{kind: part})
+
+
+def test_a_parameter_of_each_cell():
+    flux = np.ones(GRID.shape)
+    assert Simulator(GRID, thermodynamics=SimpleFreezing(ocean_heat_flux=flux)).inner_steps == 1
+
+
+def test_a_number_just_out_of_its_bounds_is_told_in_full():
+    thick = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), pack())
+    thick.concentration[2, 3] = np.nextafter(np.float32(1), np.float32(2))
+    with pytest.raises(InputError, match=r"concentration is 1\.0000001 at cell \(2, 3\)"):
+        rollout(MODEL, thick, wind(), 2, key=KEY, start=0)
+
+
+def test_members_where_one_state_is_expected():
+    members = jax.tree.map(lambda leaf: np.stack([leaf] * 2), pack())
+    none = jax.tree.map(lambda leaf: leaf[:0], members)
+    for state, words in (
+        (members, r"concentration has shape \(2, 4, 5\); a simulator steps one state"),
+        (none, r"concentration has shape \(0, 4, 5\): there is no member"),
+        (replace(pack(), u=members.u), r"u has shape \(2, 4, 5\), concentration has \(4, 5\)"),
+        (pack().fields(), "a simulator steps an IceState, not dict"),
+    ):
+        with pytest.raises(InputError, match=words):
+            rollout(MODEL, state, wind(), 2, key=KEY, start=0)
+    with pytest.raises(InputError, match="there is no member"):
+        forecast(MODEL, none, wind(), days=1, key=KEY, start=0)
+    with pytest.raises(InputError, match="a simulator steps one state"):
+        forecast(MODEL, pack(), SyntheticWeather.draw(KEY, GRID), days=1, key=KEY, start=0)
+    for days in (-1, 0.1):
+        with pytest.raises(InputError, match=f"days is {days}; expected a whole number"):
+            forecast(MODEL, members, wind(), days=days, key=KEY, start=0)
+
+
+def test_times_that_are_none():
+    for start in (0.5, "2020-01-01", np.datetime64("2020-01-01"), [0, 1]):
+        with pytest.raises(InputError, match="the start of a run is .* fc.to_seconds"):
+            rollout(MODEL, pack(), wind(), 2, key=KEY, start=start)
+    for time in (np.array([0.0, np.nan]), np.array([], int)):
+        with pytest.raises(InputError, match="the times of the forcing are . numbers of type"):
+            rollout(MODEL, pack(), replace(wind(), time=time), 2, key=KEY, start=0)
+
+
+def test_forcing_of_another_kind_or_grid():
+    weather = SyntheticWeather.draw(KEY, Grid.box((6, 6), 20e3))
+    with pytest.raises(InputError, match=r"wind_u of the forcing has shape \(6, 6\), the grid"):
+        rollout(MODEL, pack(), weather, 2, key=KEY, start=0)
+    with pytest.raises(InputError, match="dict has not"):
+        rollout(MODEL, pack(), wind().fields(), 2, key=KEY, start=0)
+    with pytest.raises(InputError, match="an ocean lies on a Grid, not 'arctic100'"):
+        ArcticOcean.of("arctic100")
 
 
 def test_orders_that_weno_does_not_have():

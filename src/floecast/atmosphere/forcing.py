@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from floecast.core import display
 from floecast.core.calendar import iso
-from floecast.core.errors import InputError
+from floecast.core.errors import InputError, shown
 from floecast.core.variables import VARIABLES
 
 WEATHER = (
@@ -240,10 +240,16 @@ def check_forcing(forcing, grid, start, end, needed):
     ------
     InputError
         If a needed field is absent, has another shape, is not finite or leaves its bounds over the
-        ocean, if times do not ascend, or the run starts before or ends after them.
+        ocean, if times are not whole seconds or do not ascend, or the run starts before or ends
+        after them.
     """
     time = np.asarray(forcing.time)
     fields = forcing.fields()
+    if not time.size or not np.issubdtype(time.dtype, np.integer):
+        raise InputError(
+            f"the times of the forcing are {time.size} numbers of type {time.dtype}; expected one "
+            "or more whole seconds since 2000-01-01, see fc.to_seconds"
+        )
     if "aloft" in needed:
         _check_aloft(forcing.aloft, len(time), grid)
         needed = [name for name in needed if name != "aloft"]
@@ -265,8 +271,9 @@ def check_forcing(forcing, grid, start, end, needed):
         bad = np.argwhere(~good & grid.mask_t)
         if len(bad):
             when, row, column = (int(i) for i in bad[0])
+            value = shown(field[when, row, column])
             raise InputError(
-                f"{name} is {field[when, row, column]:g} {variable.unit} at {iso(time[when])}, "
+                f"{name} is {value} {variable.unit} at {iso(time[when])}, "
                 f"cell ({row}, {column}), and bad at {len(bad)} places; expected a finite value "
                 f"in [{variable.lower:g}, {variable.upper:g}]"
             )

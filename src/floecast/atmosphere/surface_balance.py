@@ -13,7 +13,7 @@ from floecast.core.constants import (
     STEFAN_BOLTZMANN,
     VAPORISATION_HEAT,
 )
-from floecast.core.parameter import parameter
+from floecast.core.parameter import bounded
 
 PRESSURE = 101325.0
 """Of the air at the surface [Pa]."""
@@ -86,17 +86,17 @@ class SurfaceBalance(eqx.Module):
     Untersteiner (1971), doi:10.1029/JC076i006p01550.
     """
 
-    ice_transfer: Float[Array, ""] = eqx.field(converter=parameter, default=1.4e-3)
-    water_transfer: Float[Array, ""] = eqx.field(converter=parameter, default=1.2e-3)
-    least_wind: Float[Array, ""] = eqx.field(converter=parameter, default=0.5)
-    ice_emissivity: Float[Array, ""] = eqx.field(converter=parameter, default=0.98)
-    water_emissivity: Float[Array, ""] = eqx.field(converter=parameter, default=0.97)
-    cold_snow: Float[Array, ""] = eqx.field(converter=parameter, default=0.846)
-    melting_snow: Float[Array, ""] = eqx.field(converter=parameter, default=0.722)
-    cold_ice: Float[Array, ""] = eqx.field(converter=parameter, default=0.578)
-    melting_ice: Float[Array, ""] = eqx.field(converter=parameter, default=0.503)
-    water_albedo: Float[Array, ""] = eqx.field(converter=parameter, default=0.06)
-    penetration: Float[Array, ""] = eqx.field(converter=parameter, default=0.3)
+    ice_transfer: Float[Array, ""] = bounded(1.4e-3, 0, ends=True)
+    water_transfer: Float[Array, ""] = bounded(1.2e-3, 0, ends=True)
+    least_wind: Float[Array, ""] = bounded(0.5, 0)
+    ice_emissivity: Float[Array, ""] = bounded(0.98, 0, 1, ends=True)
+    water_emissivity: Float[Array, ""] = bounded(0.97, 0, 1, ends=True)
+    cold_snow: Float[Array, ""] = bounded(0.846, 0, 1, ends=True)
+    melting_snow: Float[Array, ""] = bounded(0.722, 0, 1, ends=True)
+    cold_ice: Float[Array, ""] = bounded(0.578, 0, 1, ends=True)
+    melting_ice: Float[Array, ""] = bounded(0.503, 0, 1, ends=True)
+    water_albedo: Float[Array, ""] = bounded(0.06, 0, 1, ends=True)
+    penetration: Float[Array, ""] = bounded(0.3, 0, 1, ends=True)
 
     def over_ice(self, weather, temperature, thickness, snow_depth):
         """Exchange of ice or snow with the air.

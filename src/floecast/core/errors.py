@@ -11,3 +11,9 @@ class InputError(FloecastError):
 
 class FloecastWarning(UserWarning):
     """Something was wrong, and what was done instead; the command prints it as one line."""
+
+
+def shown(value):
+    """Text of a refused number: all digits where six of them would show another one."""
+    short = f"{value:g}"
+    return short if value.dtype.type(short) == value or value != value else str(value)

@@ -38,6 +38,18 @@ def start_of(forcing):
     return start
 
 
+def whole_seconds(start):
+    """The start of a run as an integer array; an InputError for what is no whole number."""
+    if not isinstance(start, jax.core.Tracer):
+        start = np.asarray(start)
+    if start.shape or not jnp.issubdtype(start.dtype, jnp.integer):
+        raise InputError(
+            f"the start of a run is {start!s}; expected whole seconds since 2000-01-01, as "
+            "fc.to_seconds gives them"
+        )
+    return jnp.asarray(start)
+
+
 def rollout(model, state, forcing, steps, *, key, start=None, save_every=1, observe=None):
     """Run a model forward, keeping the trajectory in memory.
 
@@ -68,13 +80,14 @@ def rollout(model, state, forcing, steps, *, key, start=None, save_every=1, obse
     Raises
     ------
     InputError
-        If `steps` is not a positive multiple of `save_every`, or the model refuses its input.
+        If `steps` is not a positive multiple of `save_every`, `start` is no whole number, or the
+        model refuses its input.
     """
     if steps < 1 or save_every < 1 or steps % save_every:
         raise InputError(
             f"steps ({steps}) must be a positive multiple of save_every ({save_every})"
         )
-    start = jnp.asarray(start_of(forcing) if start is None else start)
+    start = whole_seconds(start_of(forcing) if start is None else start)
     check_run(model, state, forcing, start, start + steps * model.dt)
     state = started(model, state, forcing.between(start, start + model.dt))
     return _scan(model, state, forcing, steps // save_every, save_every, key, start, observe)
@@ -131,14 +144,15 @@ def stream(
     Raises
     ------
     InputError
-        If `steps` is not a positive multiple of `save_every`, or `block` not positive.
+        If `steps` is not a positive multiple of `save_every`, `block` not positive, or `start` no
+        whole number.
     """
     if steps < 1 or save_every < 1 or steps % save_every or block < 1:
         raise InputError(
             f"steps ({steps}) must be a positive multiple of save_every ({save_every}), "
             f"and block ({block}) positive"
         )
-    start = int(start_of(forcing) if start is None else start)
+    start = int(whole_seconds(start_of(forcing) if start is None else start))
     saves = steps // save_every
     for first in range(0, saves, block):
         count = min(block, saves - first)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from . import display
-from .errors import InputError
+from .errors import InputError, shown
 from .variables import STATE, VARIABLES
 
 
@@ -114,21 +114,26 @@ def check_state(state, grid):
     ------
     InputError
         Naming the variable, the number of bad cells and the first of them, if a field has the
-        wrong shape, is not finite or leaves its bounds on an ocean cell.
+        wrong shape, is not finite or leaves its bounds on an ocean cell; if there are no members.
     """
     masks = {"T": grid.mask_t, "U": grid.mask_u, "V": grid.mask_v}
+    shape = np.shape(state.concentration)
     for name, field in state.fields().items():
         variable, field = VARIABLES[name], np.asarray(field)
         if field.shape[-2:] != grid.shape:
             raise InputError(
                 f"{name} has shape {field.shape}, the grid {grid.name} has {grid.shape}"
             )
+        if field.shape != shape:
+            raise InputError(f"{name} has shape {field.shape}, concentration has {shape}")
+        if not field.size:
+            raise InputError(f"{name} has shape {field.shape}: there is no member")
         inside = (field >= variable.lower) & (field <= variable.upper) & np.isfinite(field)
         bad = np.argwhere(~inside & masks[variable.point])
         if len(bad):
             where = tuple(int(i) for i in bad[0])
             raise InputError(
-                f"{name} is {field[where]:g} at cell {where}, and bad in {len(bad)} cells; "
+                f"{name} is {shown(field[where])} at cell {where}, and bad in {len(bad)} cells; "
                 f"expected a finite value in [{variable.lower:g}, {variable.upper:g}] "
                 f"{variable.unit}"
             )

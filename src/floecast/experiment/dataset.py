@@ -10,7 +10,7 @@ import numpy as np
 
 from floecast.core.atomic import replacing, write_text
 from floecast.core.calendar import DAY, iso, to_seconds
-from floecast.core.errors import InputError
+from floecast.core.errors import InputError, shown
 from floecast.core.grid import Grid
 from floecast.core.variables import VARIABLES
 from floecast.dataset_schema import ArchiveChoice
@@ -199,7 +199,7 @@ def _check(fields, grid, times):
         if len(bad):
             when, row, column = (int(i) for i in bad[0])
             raise InputError(
-                f"{name} is {field[when, row, column]:g} {variable.unit} at "
+                f"{name} is {shown(field[when, row, column])} {variable.unit} at "
                 f"{iso(times[when])}, cell ({row}, {column}), "
                 f"and bad at {len(bad)} places; expected "
                 f"[{variable.lower:g}, {variable.upper:g}]"

@@ -13,7 +13,8 @@ from floecast.core.ensemble import count, healthy, stack
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.model import check_run, started
-from floecast.core.rollout import rollout, start_of
+from floecast.core.parameter import whole_number
+from floecast.core.rollout import rollout, start_of, whole_seconds
 from floecast.core.variables import VARIABLES
 
 
@@ -129,17 +130,21 @@ def forecast(model, ensemble, forcing, *, days, key, start=None, at_once=8, prog
     Raises
     ------
     InputError
-        If the number of forcings is not that of the members, a day is not a multiple of the
-        model's step, `start` is not known, or the forcing lacks a field that the model needs.
+        If the number of forcings is not that of the members, `days` or `start` is no whole number,
+        a day is not a multiple of the model's step, `start` is not known, or the forcing lacks a
+        field that the model needs.
     """
     members = count(ensemble)
+    if not whole_number(days, 0):
+        raise InputError(f"days is {days!r}; expected a whole number, not below 0")
     if calendar.DAY % model.dt:
         raise InputError(f"a day must be a multiple of the model's step, which is {model.dt} s")
     own_forcing = isinstance(forcing, Sequence)
     if own_forcing and len(forcing) != members:
         raise InputError(f"{len(forcing)} forcings for {members} members; give one, or one each")
     if start is None:
-        start = int(start_of(forcing[0] if own_forcing else forcing))
+        start = start_of(forcing[0] if own_forcing else forcing)
+    start = int(whole_seconds(start))
     _check_needs(model, forcing[0] if own_forcing else forcing, start)
     end = start + days * calendar.DAY
     for each in forcing if own_forcing else [forcing]:

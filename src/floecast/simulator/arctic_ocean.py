@@ -11,7 +11,8 @@ from jaxtyping import Array, Float
 from floecast.atmosphere.arctic_climate import winter
 from floecast.core.calendar import year_fraction
 from floecast.core.constants import FREEZING_POINT, GRAVITY
-from floecast.core.grid import EARTH_ROTATION
+from floecast.core.errors import InputError
+from floecast.core.grid import EARTH_ROTATION, Grid
 from floecast.core.operators import u_to_t, v_to_t
 from floecast.core.projection import EPSG_3413
 
@@ -160,7 +161,14 @@ class ArcticOcean(eqx.Module):
         -------
         ArcticOcean
             On a flat box still water at the freezing point.
+
+        Raises
+        ------
+        InputError
+            If it is no grid.
         """
+        if not isinstance(grid, Grid):
+            raise InputError(f"an ocean lies on a Grid, not {grid!r}")
         if grid.epsg is None:
             return still_ocean(grid)
         corners = stream_function(grid)

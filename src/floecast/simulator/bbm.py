@@ -5,13 +5,14 @@ from math import ceil
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from floecast.core.constants import FREEZING_POINT, GRAVITY
 from floecast.core.errors import InputError
-from floecast.core.parameter import parameter
+from floecast.core.parameter import bounded, whole_number
 
 from .advection import Mesh, limit_speed
 from .bbm_fields import BrittleMemory, Force, around, corner_mesh, from_vectors, to_vectors
@@ -98,25 +99,25 @@ class BBM(AbstractRheology):
     is not the adjoint of the strain rate.
     """
 
-    elasticity: Float[Array, ""] = eqx.field(converter=parameter, default=5.9605e8)
-    relaxation_time: Float[Array, ""] = eqx.field(converter=parameter, default=1e7)
+    elasticity: Float[Array, ""] = bounded(5.9605e8, 0)
+    relaxation_time: Float[Array, ""] = bounded(1e7, 0)
     damage_exponent: int = eqx.field(static=True, default=5)
-    compactness: Float[Array, ""] = eqx.field(converter=parameter, default=20.0)
-    poisson_ratio: Float[Array, ""] = eqx.field(converter=parameter, default=1.0 / 3.0)
-    friction: Float[Array, ""] = eqx.field(converter=parameter, default=0.7)
-    cohesion: Float[Array, ""] = eqx.field(converter=parameter, default=2e6)
-    compressive_strength: Float[Array, ""] = eqx.field(converter=parameter, default=1e10)
-    reference_length: Float[Array, ""] = eqx.field(converter=parameter, default=0.1)
-    ridging_resistance: Float[Array, ""] = eqx.field(converter=parameter, default=1e4)
-    shear_reduction: Float[Array, ""] = eqx.field(converter=parameter, default=0.1)
-    healing: Float[Array, ""] = eqx.field(converter=parameter, default=25.92e6)
-    least_concentration: Float[Array, ""] = eqx.field(converter=parameter, default=0.01)
-    least_intact: Float[Array, ""] = eqx.field(converter=parameter, default=1e-6)
-    cross_nudging: Float[Array, ""] = eqx.field(converter=parameter, default=1.0)
-    air_drag: Float[Array, ""] = eqx.field(converter=parameter, default=1.6e-3)
-    water_drag: Float[Array, ""] = eqx.field(converter=parameter, default=5.2e-3)
-    ice_density: Float[Array, ""] = eqx.field(converter=parameter, default=917.0)
-    snow_density: Float[Array, ""] = eqx.field(converter=parameter, default=330.0)
+    compactness: Float[Array, ""] = bounded(20.0, 0, ends=True)
+    poisson_ratio: Float[Array, ""] = bounded(1.0 / 3.0, -1, 1)
+    friction: Float[Array, ""] = bounded(0.7, 0, ends=True)
+    cohesion: Float[Array, ""] = bounded(2e6, 0, ends=True)
+    compressive_strength: Float[Array, ""] = bounded(1e10, 0, ends=True)
+    reference_length: Float[Array, ""] = bounded(0.1, 0)
+    ridging_resistance: Float[Array, ""] = bounded(1e4, 0, ends=True)
+    shear_reduction: Float[Array, ""] = bounded(0.1, 0, ends=True)
+    healing: Float[Array, ""] = bounded(25.92e6, 0)
+    least_concentration: Float[Array, ""] = bounded(0.01, 0, 1, ends=True)
+    least_intact: Float[Array, ""] = bounded(1e-6, 0, 1)
+    cross_nudging: Float[Array, ""] = bounded(1.0, 0, ends=True)
+    air_drag: Float[Array, ""] = bounded(1.6e-3, 0, ends=True)
+    water_drag: Float[Array, ""] = bounded(5.2e-3, 0, ends=True)
+    ice_density: Float[Array, ""] = bounded(917.0, 0)
+    snow_density: Float[Array, ""] = bounded(330.0, 0, ends=True)
     substeps: int | None = eqx.field(static=True, default=None)
     y_first: bool = eqx.field(static=True, default=False)
 
@@ -137,27 +138,30 @@ class BBM(AbstractRheology):
         Raises
         ------
         InputError
-            If `substeps` is odd, or gives substeps longer than `LARGEST_ELASTIC_STEP` allows, or
-            the parameters admit no elastic waves.
+            If `substeps` is no whole even number, or gives substeps longer than
+            `LARGEST_ELASTIC_STEP` allows, or one of them would nudge by more than all.
         """
-        if not (self.elasticity > 0 and self.ice_density > 0 and -1 < self.poisson_ratio < 1):
+        if not whole_number(self.damage_exponent):
             raise InputError(
-                f"elasticity {float(self.elasticity):g} Pa, ice_density "
-                f"{float(self.ice_density):g} kg/m3, poisson_ratio {float(self.poisson_ratio):g} "
-                "of BBM: expected the first two positive, the last between -1 and 1"
+                f"damage_exponent of BBM is {self.damage_exponent!r}; expected 1 or a greater "
+                "whole number"
             )
         side = float(np.min(np.asarray(grid.dx_t)[np.asarray(grid.mask_t)], initial=np.inf))
         longest = LARGEST_ELASTIC_STEP * side / float(self.wave_speed())
         needed = max(2, 2 * ceil(dt / longest / 2))
-        if self.substeps is None:
-            return needed
-        if self.substeps < needed or self.substeps % 2:
+        count = needed if self.substeps is None else self.substeps
+        if not whole_number(count, needed) or count % 2:
             raise InputError(
-                f"substeps of BBM is {self.substeps} in a step of {dt:g} s; elastic waves on wet "
+                f"substeps of BBM is {self.substeps!r} in a step of {dt:g} s; elastic waves on wet "
                 f"cells of {side / 1e3:.4g} km admit substeps of {longest:.4g} s at most, so "
                 f"that it must be even and at least {needed}"
             )
-        return self.substeps
+        if not isinstance(self.cross_nudging, jax.core.Tracer) and self.cross_nudging > count:
+            raise InputError(
+                f"cross_nudging of BBM is {float(self.cross_nudging):g}; expected at most the "
+                f"number of substeps, {count}"
+            )
+        return count
 
     def memory(self, state, grid):
         """Stress-free ice that moves as `state` does."""

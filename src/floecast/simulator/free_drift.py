@@ -4,12 +4,11 @@ from dataclasses import replace
 from math import inf
 from typing import ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from floecast.core.operators import east, north, t_to_u, t_to_v
-from floecast.core.parameter import parameter
+from floecast.core.parameter import bounded
 
 from .interfaces import AbstractRheology
 
@@ -45,11 +44,11 @@ class FreeDrift(AbstractRheology):
     doi:10.1175/1520-0485(1979)009<0815:ADTSIM>2.0.CO;2, for C = 20.
     """
 
-    wind_factor: Float[Array, ""] = eqx.field(converter=parameter, default=0.016)
-    turning_angle: Float[Array, ""] = eqx.field(converter=parameter, default=22.0)
-    arrest_thickness: Float[Array, ""] = eqx.field(converter=parameter, default=3.5)
-    compactness: Float[Array, ""] = eqx.field(converter=parameter, default=20.0)
-    sparse_concentration: Float[Array, ""] = eqx.field(converter=parameter, default=0.05)
+    wind_factor: Float[Array, ""] = bounded(0.016, 0, ends=True)
+    turning_angle: Float[Array, ""] = bounded(22.0)
+    arrest_thickness: Float[Array, ""] = bounded(3.5, 0)
+    compactness: Float[Array, ""] = bounded(20.0, 0, ends=True)
+    sparse_concentration: Float[Array, ""] = bounded(0.05, 0)
 
     needs: ClassVar[tuple[str, ...]] = ("wind_u", "wind_v")
 

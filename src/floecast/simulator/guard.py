@@ -40,18 +40,75 @@ def check_input(simulator, state, forcing, start, end):
     """
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((state, forcing, start))):
         return  # inside a compiled function there are no values to look at
+    if not isinstance(state, IceState | SimulatorState):
+        raise InputError(f"a simulator steps an IceState, not {type(state).__name__}")
     check_state(state, simulator.grid)
     _check_precision(state)
     if isinstance(state, SimulatorState):
         _check_memory(simulator, state)
     if forcing is None:
         raise InputError("a simulator needs a forcing, not None")
+    if not callable(getattr(forcing, "between", None)):
+        raise InputError(f"a forcing has between(start, end), {type(forcing).__name__} has not")
     if hasattr(forcing, "time"):
         given = [name for name in OPTIONAL if getattr(forcing, name) is not None]
         needed = dict.fromkeys((*simulator.needs, *given))
         check_forcing(forcing, simulator.grid, int(start), int(end), tuple(needed))
     else:
         _check_closed_form(simulator, forcing, start)
+
+
+def check_single(state):
+    """Refuse what is no state, or several at once.
+
+    Parameters
+    ----------
+    state : IceState or SimulatorState
+
+    Raises
+    ------
+    InputError
+        Telling how to map over members.
+    """
+    if not isinstance(state, IceState | SimulatorState):
+        raise InputError(f"a simulator steps an IceState, not {type(state).__name__}")
+    shape = np.shape(state.concentration)
+    if len(shape) != 2:
+        raise InputError(
+            f"concentration has shape {shape}; a simulator steps one state (y, x): use "
+            "fc.forecast for members, or jax.vmap"
+        )
+
+
+def check_ocean(ocean, grid):
+    """Refuse an ocean that has no ``between``, or one of another grid.
+
+    Parameters
+    ----------
+    ocean : pytree or None
+    grid : Grid
+
+    Raises
+    ------
+    InputError
+    """
+    if ocean is None:
+        return
+    if isinstance(ocean, type) or not callable(getattr(ocean, "between", None)):
+        raise InputError(
+            f"ocean of a Simulator is {ocean!r}; expected one like fc.ArcticOcean.of(grid)"
+        )
+    _check_shapes("ocean", jax.eval_shape(lambda: ocean.between(0, 1)), grid)
+
+
+def _check_shapes(of, fields, grid):
+    """Refuse fields at the two ends of a step that are not of a grid."""
+    for name, field in fields.items():
+        if field.shape != (2, *grid.shape):
+            raise InputError(
+                f"{name} of the {of} has shape {field.shape[1:]}, the grid {grid.name} has "
+                f"{grid.shape}"
+            )
 
 
 def _check_precision(state):
@@ -113,12 +170,13 @@ def _zeros(shapes):
 
 
 def _check_closed_form(simulator, forcing, start):
-    """Refuse weather in closed form that lacks what the simulator reads."""
+    """Refuse weather in closed form of another grid, or without what the simulator reads."""
     first = jax.eval_shape(lambda: forcing.between(start, start + simulator.dt))
     found = list(first.fields()) + ["aloft"] * (first.aloft is not None)
     absent = [name for name in simulator.needs if name not in found]
     if absent:
         raise InputError(f"the forcing lacks {', '.join(absent)}; it holds {', '.join(found)}")
+    _check_shapes("forcing", first.fields(), simulator.grid)
 
 
 def check_finite(times, states, grid, dt):

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from floecast.core.constants import GRAVITY, ICE_DENSITY, SNOW_DENSITY
 from floecast.core.errors import InputError
-from floecast.core.parameter import parameter
+from floecast.core.parameter import bounded, whole_number
 from floecast.core.precision import cast
 
 from .advection import MAX_SPEED
@@ -111,22 +111,20 @@ class MEVP(AbstractRheology):
     doi:10.1016/j.ocemod.2013.05.013; Kimmritz et al. (2016), doi:10.1016/j.ocemod.2016.03.004.
     """
 
-    ice_strength: Float[Array, ""] = eqx.field(converter=parameter, default=27500.0)
-    compactness: Float[Array, ""] = eqx.field(converter=parameter, default=20.0)
-    eccentricity: Float[Array, ""] = eqx.field(converter=parameter, default=2.0)
-    least_deformation: Float[Array, ""] = eqx.field(converter=parameter, default=2e-9)
-    alpha: Float[Array, ""] | None = eqx.field(
-        converter=lambda value: None if value is None else parameter(value), default=None
-    )
-    least_alpha: Float[Array, ""] = eqx.field(converter=parameter, default=50.0)
-    air_drag: Float[Array, ""] = eqx.field(converter=parameter, default=1.2e-3)
-    water_drag: Float[Array, ""] = eqx.field(converter=parameter, default=5.5e-3)
-    least_drag: Float[Array, ""] = eqx.field(converter=parameter, default=0.0)
-    turning_angle: Float[Array, ""] = eqx.field(converter=parameter, default=0.0)
-    air_density: Float[Array, ""] = eqx.field(converter=parameter, default=1.3)
-    water_density: Float[Array, ""] = eqx.field(converter=parameter, default=1026.0)
-    ice_density: Float[Array, ""] = eqx.field(converter=parameter, default=ICE_DENSITY)
-    snow_density: Float[Array, ""] = eqx.field(converter=parameter, default=SNOW_DENSITY)
+    ice_strength: Float[Array, ""] = bounded(27500.0, 0, ends=True)
+    compactness: Float[Array, ""] = bounded(20.0, 0, ends=True)
+    eccentricity: Float[Array, ""] = bounded(2.0, 0)
+    least_deformation: Float[Array, ""] = bounded(2e-9, 0)
+    alpha: Float[Array, ""] | None = bounded(None, 0)
+    least_alpha: Float[Array, ""] = bounded(50.0, 0)
+    air_drag: Float[Array, ""] = bounded(1.2e-3, 0, ends=True)
+    water_drag: Float[Array, ""] = bounded(5.5e-3, 0, ends=True)
+    least_drag: Float[Array, ""] = bounded(0.0, 0, ends=True)
+    turning_angle: Float[Array, ""] = bounded(0.0)
+    air_density: Float[Array, ""] = bounded(1.3, 0)
+    water_density: Float[Array, ""] = bounded(1026.0, 0)
+    ice_density: Float[Array, ""] = bounded(ICE_DENSITY, 0)
+    snow_density: Float[Array, ""] = bounded(SNOW_DENSITY, 0, ends=True)
     iterations: int = eqx.field(static=True, default=120)
 
     needs: ClassVar[tuple[str, ...]] = ("wind_u", "wind_v")
@@ -155,10 +153,12 @@ class MEVP(AbstractRheology):
         Raises
         ------
         InputError
-            If there are none.
+            If there are none, or no whole number of them.
         """
-        if self.iterations < 1:
-            raise InputError(f"iterations of MEVP must be 1 or more, not {self.iterations}")
+        if not whole_number(self.iterations):
+            raise InputError(
+                f"iterations of MEVP must be a whole number, 1 or more, not {self.iterations!r}"
+            )
         return self.iterations
 
     def carry(self, before, after, scheme, grid, dt, substeps):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from floecast.core.constants import MELTING_POINT, WATER_DENSITY, WATER_HEAT_CAPACITY
-from floecast.core.parameter import parameter
+from floecast.core.parameter import bounded
 
 _DAY = 86400.0
 
@@ -58,12 +58,12 @@ class MixedLayer(eqx.Module):
     McPhee (1992), doi:10.1029/92JC00239; Maykut and McPhee (1995), J. Geophys. Res. 100, 24691.
     """
 
-    depth: Float[Array, "..."] = eqx.field(converter=parameter, default=30.0)
-    salinity: Float[Array, "..."] = eqx.field(converter=parameter, default=32.0)
-    heat_transfer: Float[Array, ""] = eqx.field(converter=parameter, default=0.006)
-    least_friction_speed: Float[Array, ""] = eqx.field(converter=parameter, default=0.005)
-    water_drag: Float[Array, ""] = eqx.field(converter=parameter, default=5.5e-3)
-    relaxation_time: Float[Array, ""] = eqx.field(converter=parameter, default=30 * _DAY)
+    depth: Float[Array, "..."] = bounded(30.0, 0)
+    salinity: Float[Array, "..."] = bounded(32.0, 0, ends=True)
+    heat_transfer: Float[Array, ""] = bounded(0.006, 0, ends=True)
+    least_friction_speed: Float[Array, ""] = bounded(0.005, 0)
+    water_drag: Float[Array, ""] = bounded(5.5e-3, 0, ends=True)
+    relaxation_time: Float[Array, ""] = bounded(30 * _DAY, 0)
 
     @property
     def freezing_point(self):

@@ -1,7 +1,7 @@
 """The simulator: rheology, transport and thermodynamics put together as a `Model`."""
 
 from dataclasses import replace
-from math import ceil
+from math import ceil, inf
 
 import equinox as eqx
 import jax
@@ -15,14 +15,14 @@ from floecast.core import display
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.operators import east, north
-from floecast.core.parameter import parameter
+from floecast.core.parameter import check_parameter, check_parameters, parameter
 from floecast.core.precision import cast
 
 from .advection import AbstractScheme, Mesh, Upwind, count_substeps, limit_speed
 from .coupling import advance_column, start_column
 from .drifters import check_drifters, drift
 from .free_drift import FreeDrift
-from .guard import check_input
+from .guard import check_input, check_ocean, check_single
 from .interfaces import AbstractRheology, AbstractThermodynamics
 from .state import SimulatorState, complete
 from .thermodynamics import SimpleFreezing
@@ -56,8 +56,9 @@ class Simulator(eqx.Module):
     Raises
     ------
     InputError
-        If a part is not of its kind, `dt` is not a positive whole number, or the rheology was given
-        too few substeps or parameters that it cannot compute with.
+        If a part is not of its kind or has parameters out of their bounds, the ocean is one of
+        another grid, `dt` is not a positive whole number, or the rheology was given too few
+        substeps.
 
     Notes
     -----
@@ -95,7 +96,8 @@ class Simulator(eqx.Module):
         ocean=None,
         dt=21600,
     ):
-        if not (isinstance(dt, int | float | np.integer) and dt >= 1 and dt % 1 == 0):
+        whole = isinstance(dt, int | float | np.integer) and dt >= 1 and dt % 1 == 0
+        if not whole or isinstance(dt, bool):
             raise InputError(f"dt must be a positive whole number of seconds, not {dt!r}")
         rheology = FreeDrift() if rheology is None else rheology
         thermodynamics = SimpleFreezing() if thermodynamics is None else thermodynamics
@@ -105,9 +107,13 @@ class Simulator(eqx.Module):
             ("rheology", rheology, AbstractRheology, "fc.BBM()"),
             ("thermodynamics", thermodynamics, AbstractThermodynamics, "fc.Winton()"),
             ("scheme", scheme, AbstractScheme, "fc.WENO()"),
+            ("boundary_layer", boundary_layer, BoundaryLayer | None, "fc.BoundaryLayer()"),
         ):
             if not isinstance(part, kind):
                 raise InputError(f"{name} of a Simulator is {part!r}; expected one like {example}")
+            if name in ("rheology", "thermodynamics"):
+                check_parameters(part, grid.shape)
+        check_ocean(ocean, grid)
         self.grid = grid
         self.rheology = rheology
         self.thermodynamics = thermodynamics
@@ -115,6 +121,7 @@ class Simulator(eqx.Module):
         self.boundary_layer = boundary_layer
         self.sea = None if boundary_layer is None else sea_cells(grid)
         self.ice_roughness = parameter(ice_roughness)
+        check_parameter("ice_roughness", self.ice_roughness, (0, inf, False))
         self.ocean = ocean
         self.dt = int(dt)
         self.inner_steps = max(1, ceil(self.dt / self.rheology.longest_step(grid)))
@@ -155,8 +162,9 @@ class Simulator(eqx.Module):
         Raises
         ------
         InputError
-            If a drifter is on land or outside of the grid.
+            If a drifter is on land or outside of the grid, or the state is not a single one.
         """
+        check_single(state)
         if isinstance(state, SimulatorState):
             return state
         fields = {}
@@ -216,8 +224,9 @@ class Simulator(eqx.Module):
         Raises
         ------
         InputError
-            If the state lacks what `start` gives it.
+            If the state lacks what `start` gives it, or is not a single one.
         """
+        check_single(state)
         if not isinstance(state, SimulatorState) and (
             self.boundary_layer is not None
             or any(memory is not None for memory in self._memories(state, {}))

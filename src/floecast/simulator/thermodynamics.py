@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +18,7 @@ from floecast.core.constants import (
     THIN,
 )
 from floecast.core.errors import InputError
-from floecast.core.parameter import parameter
+from floecast.core.parameter import bounded
 from floecast.core.variables import ICE_EDGE
 
 from .interfaces import AbstractThermodynamics
@@ -81,14 +80,14 @@ class SimpleFreezing(AbstractThermodynamics):
     doi:10.1016/S0022-1694(03)00257-9).
     """
 
-    ocean_heat_flux: Float[Array, "..."] = eqx.field(converter=parameter, default=2.0)
-    freezing_point: Float[Array, ""] = eqx.field(converter=parameter, default=271.35)
-    ice_conductivity: Float[Array, ""] = eqx.field(converter=parameter, default=2.03)
-    snow_conductivity: Float[Array, ""] = eqx.field(converter=parameter, default=0.31)
-    exchange: Float[Array, ""] = eqx.field(converter=parameter, default=15.0)
-    melt_factor: Float[Array, ""] = eqx.field(converter=parameter, default=28.0)
-    melt_width: Float[Array, ""] = eqx.field(converter=parameter, default=1.0)
-    closing_thickness: Float[Array, ""] = eqx.field(converter=parameter, default=0.5)
+    ocean_heat_flux: Float[Array, "..."] = bounded(2.0)
+    freezing_point: Float[Array, ""] = bounded(271.35, 0)
+    ice_conductivity: Float[Array, ""] = bounded(2.03, 0)
+    snow_conductivity: Float[Array, ""] = bounded(0.31, 0)
+    exchange: Float[Array, ""] = bounded(15.0, 0)
+    melt_factor: Float[Array, ""] = bounded(28.0, 0, ends=True)
+    melt_width: Float[Array, ""] = bounded(1.0, 0)
+    closing_thickness: Float[Array, ""] = bounded(0.5, 0)
 
     needs: ClassVar[tuple[str, ...]] = ("air_temperature",)
 

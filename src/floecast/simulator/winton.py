@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from floecast.atmosphere.surface_balance import SurfaceBalance
-from floecast.core.constants import MELTING_POINT
-from floecast.core.parameter import parameter
+from floecast.core.constants import MELTING_POINT, THIN
+from floecast.core.parameter import bounded
 
 from .ice_cover import (
     NEEDS,
@@ -74,9 +74,9 @@ class Winton(AbstractThermodynamics):
 
     surface: SurfaceBalance = eqx.field(default_factory=SurfaceBalance)
     mixed_layer: MixedLayer = eqx.field(default_factory=MixedLayer)
-    ice_conductivity: Float[Array, ""] = eqx.field(converter=parameter, default=2.0334)
-    snow_conductivity: Float[Array, ""] = eqx.field(converter=parameter, default=0.31)
-    closing_thickness: Float[Array, ""] = eqx.field(converter=parameter, default=0.5)
+    ice_conductivity: Float[Array, ""] = bounded(2.0334, 0)
+    snow_conductivity: Float[Array, ""] = bounded(0.31, 0)
+    closing_thickness: Float[Array, ""] = bounded(0.5, THIN, ends=True)
 
     needs: ClassVar[tuple[str, ...]] = NEEDS
 

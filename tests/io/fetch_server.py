@@ -144,7 +144,8 @@ def serving_ftp(files, cut=()):
                 elif word in ("RETR", "NLST"):
                     if word == "NLST":
                         names = [name for name in files if name.startswith(f"{value}/")]
-                        body = "".join(f"{name}\r\n" for name in names).encode()
+                        body = "".join(f"{name}\r\n" for name in names)
+                        body = body.encode(errors="surrogateescape")
                         if not names:
                             self.say("550 no such folder")
                             continue

@@ -52,7 +52,10 @@ def days_here(folder, stem):
     for path in sorted(folder.glob(f"{stem}_*.nc")):
         match = re.fullmatch(rf"{re.escape(stem)}_(\d{{8}})-(\d{{8}})\.nc", path.name)
         if match is not None:
-            first, last = (datetime.strptime(day, "%Y%m%d").date() for day in match.groups())
+            try:
+                first, last = (datetime.strptime(day, "%Y%m%d").date() for day in match.groups())
+            except ValueError:  # not a name that a request gave
+                continue
             length = (last - first).days + 1
             found[tuple(first + timedelta(days=day) for day in range(length))] = path.name
     return found

@@ -21,6 +21,8 @@ from .products import PRODUCTS
 _SUMS = "SHA256SUMS"
 # After so many files in a row that did not come, the others are not asked for.
 _GIVE_UP = 3
+# Days beyond are slips of the pen, and near the ends of the calendar have no neighbours.
+_EARLIEST, _LATEST = date(1900, 1, 1), date(2199, 12, 31)
 
 
 def fetch(product, first, last, data, *, manners=None, dry_run=False, progress=None):
@@ -168,6 +170,9 @@ def _days(first, last):
         except ValueError:
             raise InputError(f"{day} is no day; write it as 2015-01-31") from None
     first, last = ends
+    for day in (first, last):
+        if not _EARLIEST <= day <= _LATEST:
+            raise InputError(f"{day}: expected a day from {_EARLIEST} to {_LATEST}")
     if last < first:
         raise InputError(f"the last day {last} is before the first day {first}")
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]

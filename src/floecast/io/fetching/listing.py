@@ -12,6 +12,8 @@ from .errors import NotFetched
 from .kinds import Addresses, Folders, Granules, MarineFiles, Requests, Runs
 
 _DAY = timedelta(days=1)
+# What JSON of other types raises, or is too deep, or holds a length without end.
+_NO_LIST = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,16 @@ def _(where: Granules, days, web, folder):
     while True:
         answer = web.read(where.catalogue, asked, after)
         try:
-            for granule in answer.json()["items"]:
+            granules = answer.json()["items"]
+            for granule in granules:
                 for item in _granule_items(granule["umm"], where):
                     found[item.name] = item
-        except (ValueError, KeyError, TypeError) as error:
+        except _NO_LIST as error:
             raise NotFetched(
                 f"{where.catalogue}: the answer is no list of granules ({error!r})"
             ) from None
         mark = answer.headers.get("CMR-Search-After")
-        if mark is None:
+        if mark is None or not granules:
             return sorted(
                 (item for item in found.values() if item.days[0] in set(days)),
                 key=lambda item: item.name,
@@ -122,7 +125,7 @@ def _granule_items(umm, where):
         file = told.get(name, {})
         size, checksum = file.get("SizeInBytes"), file.get("Checksum")
         if checksum is not None:
-            checksum = (checksum["Algorithm"], checksum["Value"])
+            checksum = (str(checksum["Algorithm"]), str(checksum["Value"]))
         day = (_day(match["day"]),)
         yield Item(name, day, address, transfer.bring_web, size and int(size), checksum)
 
@@ -138,7 +141,10 @@ def _(where: Folders, days, web, folder):
         for name in transfer.list_folder(address, web.manners):
             match = re.fullmatch(where.name, name)
             if match is not None:
-                first, last = _day(match["first"]), _day(match["last"])
+                try:
+                    first, last = _day(match["first"]), _day(match["last"])
+                except ValueError:
+                    raise NotFetched(f"{address}/{name}: its name holds no days") from None
                 day = first + (last - first) / 2
                 item = Item(name, (day,), f"{address}/{name}", transfer.bring_ftp)
                 # Reprocessed files (_r_) replace the first ones (_o_): last in the alphabet.

@@ -32,7 +32,10 @@ def bring_ftp(item, path, web):
 
 def bring_fields(item, path, web):
     """Fetch the fields of a GRIB file that the list beside it names."""
-    parts = field_parts(web.read(f"{item.address}.idx").text, item.detail)
+    try:
+        parts = field_parts(web.read(f"{item.address}.idx").text, item.detail)
+    except ValueError:
+        raise NotFetched(f"{item.address}.idx: is no list of fields") from None
     if not parts:
         raise NotFetched(f"{item.address}.idx: names none of the fields")
     _bring(item, path, web.manners, lambda partial: web.download(item.address, partial, parts))
@@ -52,6 +55,11 @@ def field_parts(listing, patterns):
     -------
     list of (int, int or None)
         First byte and the one after the last; neighbours in one.
+
+    Raises
+    ------
+    ValueError
+        If a first byte is no number.
     """
     lines = [line.split(":", 3) for line in listing.splitlines() if line.count(":") >= 4]
     starts = [int(line[1]) for line in lines]
@@ -160,7 +168,8 @@ def _ftp(parts, manners):
         if str(error).startswith("550"):
             raise NotThere(f"{address}: not there ({error})") from None
         raise NotFetched(f"{address}: {error}") from None
-    except (ftplib.Error, EOFError) as error:
+    # ValueError: an answer that is no text, or no number where one was due.
+    except (ftplib.Error, EOFError, ValueError) as error:
         raise TryAgain(f"{address}: {error or 'the connection ended'}") from None
     except OSError as error:
         if error.filename is not None or error.errno in _DISK:

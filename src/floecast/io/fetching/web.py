@@ -17,6 +17,8 @@ from .manners import insist
 # Answers that may be others a little later (RFC 9110, RFC 6585).
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _CHUNK = 65536
+# Of an answer that is kept in memory; a page of the catalogue is below 10 MB.
+_MOST_BYTES = 64 * 2**20
 _PART = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -59,14 +61,18 @@ class Web:
         Raises
         ------
         NotThere, NotFetched, InputError
-            As in `download`.
+            As in `download`; `NotFetched` also for more than 64 MiB.
         """
 
         def attempt(deadline):
             with self._ask(address, headers or {}, parameters) as answer:
                 self._refuse(answer)
-                body = b"".join(self._chunks(answer, deadline))
-            answer._content = body
+                body = bytearray()
+                for chunk in self._chunks(answer, deadline):
+                    body += chunk
+                    if len(body) > _MOST_BYTES:
+                        raise NotFetched(f"{address}: sent more than {_MOST_BYTES >> 20} MiB")
+            answer._content = bytes(body)
             return answer
 
         return insist(attempt, self.manners)
@@ -257,13 +263,13 @@ def _content_length(answer):
     """Bytes announced; None if they are not, or are those of something compressed."""
     length = answer.headers.get("Content-Length", "")
     encoded = answer.headers.get("Content-Encoding", "identity") != "identity"
-    return int(length) if length.isdigit() and not encoded else None
+    return int(length) if length.isdecimal() and not encoded else None
 
 
 def _retry_after(answer):
     """Seconds that the server asks to wait: a number, or until a date."""
     told = answer.headers.get("Retry-After", "").strip()
-    if told.isdigit():
+    if told.isdecimal():
         return float(told)
     try:
         until = parsedate_to_datetime(told)

@@ -539,3 +539,8 @@ def test_unknown_file_tells_what_it_holds_and_what_is_known(written):
     path = written(xr.Dataset({"sst": (("lat", "lon"), np.zeros((3, 4)))}))
     with pytest.raises(InputError, match=r"unknown content sst\(lat, lon\); known are .*OSI SAF"):
         identify(path)
+
+
+def test_a_folder_is_told_from_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match=r"a folder, expected a netCDF file; xarray.open_zarr"):
+        identify(tmp_path)

@@ -165,7 +165,6 @@ def test_parts_that_are_none(wrong, words):
         (Winton(surface=SurfaceBalance(cold_snow=1.2)), r"cold_snow of SurfaceBalance is 1\.2"),
         (ZeroLayer(absorbed_fraction=3), r"absorbed_fraction of ZeroLayer is 3\.0"),
     ],
-    ids=str,
 )
 def test_parameters_that_no_one_can_compute_with(part, words):
     kind = "rheology" if isinstance(part, AbstractRheology) else "thermodynamics"

@@ -265,6 +265,11 @@ def open_source(path):
         If there is no such file, or it is empty, damaged or neither.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(
+            f"{path}: a folder, expected a netCDF file; xarray.open_zarr(path, consolidated=False) "
+            "opens an archive in Zarr"
+        )
     if not path.is_file():
         raise InputError(f"{path}: no such file, expected a netCDF file")
     with _faults(path, "cannot be opened"):

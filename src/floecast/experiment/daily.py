@@ -299,7 +299,7 @@ class _Lines(logging.handlers.RotatingFileHandler):
     """A log whose faults, as of a full disk, are errors and not traces on the terminal."""
 
     def handleError(self, record):
-        raise  # noqa: PLE0704  called while the fault is handled
+        raise  # the fault that is being handled
 
 
 @contextmanager

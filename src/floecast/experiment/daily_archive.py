@@ -1,7 +1,8 @@
 """The folder of a daily operation: a folder an analysis and one a forecast, what is kept of them.
 
 ``analyses/20150102T1200`` holds one analysis, ``forecasts/20150102T1200`` the forecast made from
-it, as it was issued. Both appear under their name when they are whole, in the place of an older one.
+it, as it was issued. Both appear under their name when they are whole, in the place of an older
+one.
 """
 
 import fcntl

@@ -34,6 +34,13 @@ def _below_data_folder(name):
     return name
 
 
+def _pattern(name):
+    parts = PurePosixPath(name).parts
+    if not parts or "\0" in name or any("**" in part and part != "**" for part in parts):
+        raise ValueError("must be the name of a file or a pattern; ** stands between slashes alone")
+    return name
+
+
 def _in_utc(moment):
     if moment.tzinfo is not None:
         raise ValueError("write times in UTC, without a time zone")
@@ -53,7 +60,8 @@ Kind = Literal[
 ]
 StateField = Literal["concentration", "ice_volume", "snow_volume", "u", "v", "damage"]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_below_data_folder)]
-FileNames = Annotated[list[FileName], Field(min_length=1)]
+FilePattern = Annotated[FileName, AfterValidator(_pattern)]
+FileNames = Annotated[list[FilePattern], Field(min_length=1)]
 Time = Annotated[datetime, AfterValidator(_in_utc)]
 
 

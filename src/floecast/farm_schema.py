@@ -250,7 +250,7 @@ def _values(key, told):
     """Values that a setting goes through."""
     if isinstance(told, list):
         values = told
-    elif re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", told):
+    elif re.fullmatch(r"\d{1,18}(-\d{1,18})?(,\d{1,18}(-\d{1,18})?)*", told):
         spans = [[int(end) for end in part.split("-")] for part in told.split(",")]
         if any(span[-1] - span[0] > MOST_TASKS for span in spans):
             raise InputError(f"over.{key}: {told} are more than {MOST_TASKS}")

@@ -58,6 +58,14 @@ def test_what_is_no_time(time):
         calendar.to_seconds(time)
 
 
+@pytest.mark.parametrize("year", ["1677", "2262", "99999999999"])
+def test_times_that_nanoseconds_do_not_hold_are_refused(year):
+    with pytest.raises(InputError, match=f"{year}-06-01T00:00:00 is outside of the years"):
+        calendar.to_seconds(f"{year}-06-01")
+    with pytest.raises(InputError, match="outside of the years"):
+        calendar.to_seconds(np.array(["2015-01-01", f"{year}-06-01"], "datetime64[D]"))
+
+
 def test_year_fraction_follows_the_calendar():
     days = np.arange("1979-01-01", "2068-01-01", dtype="datetime64[D]")
     start, after = days.astype("datetime64[Y]"), days.astype("datetime64[Y]") + 1

@@ -363,12 +363,57 @@ def test_a_product_that_is_none_is_refused(month, tmp_path, change, fault):
         other.go(0)
 
 
+@pytest.mark.parametrize("until", ["2015-04-14", "2068-01-20", "99999-01-01"])
+def test_a_last_day_that_cannot_be_is_refused(month, tmp_path, until):
+    other = Place(tmp_path)
+    other.data = month[0].data
+    with pytest.raises(InputError, match="expected a day from 2015-04-15|outside of the years"):
+        other.go(0, until=until)
+    assert not other.out.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused(month, tmp_path):
+    other = Place(tmp_path)
+    other.data = month[0].data
+    other.out.write_text("a file")
+    with pytest.raises(InputError, match="cannot make the folder .*; choose another --out"):
+        other.go(0)
+
+
+def test_weights_that_are_not_there_are_refused(month, tmp_path):
+    other = Place(tmp_path, model={"kind": "emulator", "weights": "none.npz"})
+    other.data = month[0].data
+    with pytest.raises(InputError, match=r"model\.weights: no file .*none\.npz"):
+        other.go(0)
+    assert not other.out.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_log_that_cannot_be_written_is_an_outcome_and_no_trace(month, tmp_path, capfd):
+    other = Place(tmp_path)
+    other.data = month[0].data
+    other.out.mkdir()
+    (other.out / "cycle.log").symlink_to("/dev/full")
+    outcome = other.go(0)
+    assert outcome.code == Code.FAILED and "No space left" in outcome.text
+    assert capfd.readouterr().err == ""
+
+
+def test_before_a_look_nothing_has_come(tmp_path):
+    inputs = Inputs(Place(tmp_path).config, tmp_path, tmp_path / "inputs.json")
+    assert inputs.last("nsidc0081") is None  # the status page of a call that broke off asks
+
+
 def test_wrong_settings_are_named():
     for change, fault in (
         ({"first_analysis": "2015-04-15T06:00:00"}, "whole days after background.date"),
         ({"analysis": {"window_hours": 12}}, "window_hours"),
         ({"observations": [*SETTINGS["observations"]] * 2}, "two sections of one product"),
         ({"cycle_hour": 24}, "did you mean cycle_hours"),
+        *(
+            ({"observations": [{"product": "nsidc0081", "files": [name]}]}, "files.0: must be the")
+            for name in ("**foo", "a/b**", ".", "a\0b")
+        ),
     ):
         with pytest.raises(InputError, match=fault):
             make_config(SETTINGS | change, schema=CycleConfig)

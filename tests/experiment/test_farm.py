@@ -249,3 +249,26 @@ def test_two_do_not_work_on_a_task_at_once(tmp_path, monkeypatch):
         assert not done.wait(0.3)
     assert done.wait(20)
     other.join()
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("file", "exists and is not a farm"),
+        ("file/below", "cannot make the folder"),
+        ("deep", "holds a farm of other tasks"),
+    ],
+)
+def test_a_folder_that_is_no_place_for_a_farm_is_refused(tmp_path, out, words):
+    (tmp_path / "file").touch()
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/farm.jsonl").write_text("[" * 200_000)
+    config = config_of(tmp_path, task="simulate", over={"seed": "0-1"})
+    with pytest.raises(InputError, match=words):
+        farm(config, out=tmp_path / out)
+
+
+def test_numbers_of_very_many_digits_are_no_numbers(tmp_path):
+    config = config_of(tmp_path, task="simulate", over={"seed": "9" * 5000})
+    with pytest.raises(InputError, match="no file is 999"):
+        farm(config, out=tmp_path / "x")

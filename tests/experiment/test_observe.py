@@ -61,6 +61,14 @@ def test_numbers_of_concentration(concentration):
     )
 
 
+@pytest.mark.parametrize("out", ["a file", "a file/below", "folder.png"])
+def test_a_place_that_cannot_be_drawn_into_is_refused(concentration, tmp_path, out):
+    (tmp_path / "a file").touch()
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(InputError, match="cannot draw into .*; choose another --out"):
+        observe([concentration], "arctic100", None, tmp_path / out)
+
+
 def test_another_day_may_be_chosen(concentration):
     told, _ = describe(concentration, GRID, "2020-03-02T06:00")
     assert told["shown"] == ["2020-03-02T00:00:00Z", "2020-03-03T00:00:00Z"]

@@ -11,6 +11,7 @@ HOUR = 3600
 DAY = 86400
 EPOCH = np.datetime64("2000-01-01T00:00:00", "s")
 """Second zero. Seconds since then fit 32-bit integers from 1932 to 2068."""
+_FIRST, _LAST = np.datetime64("1678-01-01", "s"), np.datetime64("2262-01-01", "s")
 
 
 def to_seconds(time):
@@ -28,7 +29,8 @@ def to_seconds(time):
     Raises
     ------
     InputError
-        If a string is not a date, or a time is missing (NaT).
+        If a string is not a date, or a time is missing (NaT) or outside of 1678 to 2261, beyond
+        which ``datetime64[ns]`` would silently be another time.
     """
     if isinstance(time, datetime) and time.tzinfo is not None:
         raise InputError(f"time {time} carries a time zone; give UTC times without one")
@@ -40,6 +42,9 @@ def to_seconds(time):
         ) from None
     if np.isnat(stamps).any():
         raise InputError("a time is missing (NaT); every record needs its time")
+    beyond = (stamps < _FIRST) | (stamps >= _LAST)
+    if beyond.any():
+        raise InputError(f"the time {stamps[beyond].flat[0]} is outside of the years 1678 to 2261")
     seconds = (stamps - EPOCH).astype(np.int64)
     return int(seconds) if seconds.ndim == 0 else seconds
 

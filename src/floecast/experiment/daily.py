@@ -100,6 +100,8 @@ def catch_up(config, *, data, out=None, until=None, now=None, progress=None):
     data, folder = Path(data), Path(out or default_folder(config.name)).resolve()
     if not data.is_dir():
         raise InputError(f"no data folder at {data}")
+    if config.model.weights and not (data / config.model.weights).is_file():
+        raise InputError(f"model.weights: no file {data / config.model.weights}")
     for key, door in (
         ("thickness", "read_thickness_field"),
         ("concentration", "concentration_field"),
@@ -111,6 +113,15 @@ def catch_up(config, *, data, out=None, until=None, now=None, progress=None):
             raise InputError(f"background.{key}: {error}") from None
     now = int(clock.time()) - int(EPOCH.astype(int)) if now is None else now
     end = now if until is None else to_seconds(until) // DAY * DAY + DAY - 1
+    if until is not None and not to_seconds(config.first_analysis) <= end < 2**31:
+        first = config.first_analysis.date()
+        raise InputError(f"--until {until}: expected a day from {first} (first_analysis) to 2067")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {folder}: {error.strerror}; choose another --out"
+        ) from None
     try:
         with locked(folder) as free:
             if not free:
@@ -284,12 +295,17 @@ class _Run:
         return outcome
 
 
+class _Lines(logging.handlers.RotatingFileHandler):
+    """A log whose faults, as of a full disk, are errors and not traces on the terminal."""
+
+    def handleError(self, record):
+        raise  # the fault that is being handled
+
+
 @contextmanager
 def _log(path):
     """Logger that writes lines with their time into a file, which is kept short."""
-    handler = logging.handlers.RotatingFileHandler(
-        path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8"
-    )
+    handler = _Lines(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8")
     form = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     form.converter = clock.gmtime
     handler.setFormatter(form)

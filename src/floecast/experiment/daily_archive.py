@@ -1,7 +1,8 @@
 """The folder of a daily operation: a folder an analysis and one a forecast, what is kept of them.
 
-``analyses/20150102T12`` holds one analysis, ``forecasts/20150102T12`` the forecast made from it, as
-it was issued. Both appear under their name when they are whole, in the place of an older one.
+``analyses/20150102T1200`` holds one analysis, ``forecasts/20150102T1200`` the forecast made from
+it, as it was issued. Both appear under their name when they are whole, in the place of an older
+one.
 """
 
 import fcntl
@@ -35,6 +36,7 @@ def locked(folder):
     Parameters
     ----------
     folder : path
+        That is there.
 
     Yields
     ------
@@ -46,7 +48,6 @@ def locked(folder):
     The kernel holds the lock (``flock``) for the open file and drops it when the process ends,
     however that ends: what a killed one leaves behind locks nothing.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -222,7 +223,7 @@ def whole_folder(path):
 
 
 def name_of(time):
-    """Name of a folder, such as ``20150102T12``."""
+    """Name of a folder, such as ``20150102T1200``."""
     return str(to_datetime64(time).astype("datetime64[s]")).replace("-", "").replace(":", "")[:13]
 
 

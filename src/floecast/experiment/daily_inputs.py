@@ -89,7 +89,7 @@ class Inputs:
                 )
         self.config, self.data, self._memory = config, Path(data), Path(memory)
         self._known = _remembered(self._memory)
-        self._kept = {}
+        self._kept, self._named = {}, {}
 
     def look(self):
         """Look at the folder anew."""
@@ -268,7 +268,7 @@ class Inputs:
         )
 
     def _records(self, product):
-        for name in self._named[product]:
+        for name in self._named.get(product, ()):
             entry = self._kept[name]
             if entry["product"] == product and not entry["fault"]:
                 for begin, end in entry["records"]:

@@ -128,8 +128,14 @@ def _begun(folder, told):
             known = _header(lines.readline())
         if known != told:
             raise InputError(f"{folder} holds a farm of other tasks; choose another --out")
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists and is not a farm; choose another --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {folder}: {error.strerror}; choose another --out"
+        ) from None
     write_text(file, json.dumps(told) + "\n")
     return file
 
@@ -137,5 +143,5 @@ def _begun(folder, told):
 def _header(line):
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -1,5 +1,7 @@
 """What a file holds, in numbers and as a map: ``floecast observe``."""
 
+import errno
+import os
 from pathlib import Path
 
 import cmocean
@@ -7,7 +9,7 @@ import numpy as np
 
 from floecast.core.atomic import replacing
 from floecast.core.calendar import iso, to_seconds
-from floecast.core.errors import FloecastError
+from floecast.core.errors import FloecastError, InputError
 from floecast.core.grid import Grid
 from floecast.io.products import product_of
 from floecast.io.source import open_source, seconds_of
@@ -52,11 +54,13 @@ def observe(files, preset, time, out):
     Raises
     ------
     InputError
-        If there is no such preset or the time is none.
+        If there is no such preset, the time is none, or pictures cannot be written at `out`.
     """
     grid = Grid.preset(preset)
     if time is not None:
         seconds_of(time)
+    if out is not None:
+        _make_folder(out, len(files) > 1)
     found, faults = {}, []
     for file in files:
         try:
@@ -343,5 +347,20 @@ def picture_path(out, file, several):
     several : bool
         Whether there are other files.
     """
-    single = out.suffix == ".png" and not several
-    return out.with_suffix("") if single else out / Path(file).stem
+    return out.with_suffix("") if _is_picture(out, several) else out / Path(file).stem
+
+
+def _is_picture(out, several):
+    return out.suffix == ".png" and not several
+
+
+def _make_folder(out, several):
+    single = _is_picture(out, several)
+    try:
+        (out.parent if single else out).mkdir(parents=True, exist_ok=True)
+        if single and out.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise InputError(
+            f"cannot draw into {out}: {error.strerror}; choose another --out"
+        ) from None

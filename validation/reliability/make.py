@@ -37,6 +37,9 @@ lost or doubled, a piece of another place. Each is read in a process of bounded 
 
 {unclean_lines}
 
+SIGALRM: not done in 120 seconds. Mutation 6 was looked at: it stays in the HDF5 library while the
+file is opened. The missing time of mutation 4467 is mended since.
+
 ## Kills
 
 ```
@@ -115,6 +118,8 @@ def write_page():
 def _shortfall(commands):
     """What is to be said of a study that was ended before its number of kills."""
     kills = sum(one["kills"] for one in commands.values())
+    if kills >= PARTS["kill"][1] and all(one["runs"] for one in commands.values()):
+        return "Every call but the last of a run was killed."
     unfinished = [name for name, one in commands.items() if not one["runs"]]
     told = f"In all {kills} kills of the {PARTS['kill'][1]} that the study is meant to have."
     if unfinished:

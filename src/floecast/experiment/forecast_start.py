@@ -146,7 +146,8 @@ def _of_file(path):
     ensemble = read_states(path, grid)
     good = np.asarray(healthy(ensemble))
     try:
-        check_state(jax.tree.map(lambda leaf: leaf[good], ensemble), grid)
+        if good.any():  # too few members are refused where it is known how many are wanted
+            check_state(jax.tree.map(lambda leaf: leaf[good], ensemble), grid)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return Start(grid, time, ensemble, path)

@@ -45,6 +45,8 @@ BASELINES = {
     "observed damped anomaly persistence": "damped anomaly persistence",
     "climatology": "climatology",
 }
+SEASONS = {"January to June": (1, 6, True), "July to December": (7, 12, False)}
+"""First and last month of the starts, and whether two other years are there for anomalies."""
 LEADS = (1, 2, 3, 5, 7, 10)
 COLOURS = ("#0b3c5d", "#d55e00", "#e69f00", "#009e73")
 
@@ -58,16 +60,15 @@ def main():
     with progress_for(sys.stderr) as progress:
         observed = observations(given.data / "nsidc0081_sic", given.work)
         made = forecasts(given.data, given.work, progress)
-        verify_files(
-            made,
-            observed["all"],
-            past=[file for name, file in observed.items() if name != "all"],
-            out=given.work / "scores",
-            progress=progress,
-        )
-    card = Scorecard.from_json(given.work / "scores" / "scorecard.json")
-    draw(card, HERE / "forecast.png")
-    (HERE / "README.md").write_text("\n".join(page(card, len(made))) + "\n", encoding="utf-8")
+        past = [file for name, file in observed.items() if name != "all"]
+        cards = {}
+        for season, (first, last, years) in SEASONS.items():
+            files = [file for file in made if first <= int(file.name[4:6]) <= last]
+            folder = given.work / f"scores_{first}"
+            verify_files(files, observed["all"], past=years * past, out=folder, progress=progress)
+            cards[season] = len(files), Scorecard.from_json(folder / "scorecard.json")
+    draw(cards, HERE / "forecast.png")
+    (HERE / "README.md").write_text("\n".join(page(cards)) + "\n", encoding="utf-8")
 
 
 def observations(folder, work):
@@ -116,8 +117,15 @@ def row(card, system, score, lead, region="arctic"):
     ).rows[0]
 
 
-def page(card, dates):
+def there(card):
+    """Baselines that a card has."""
+    systems = {one.system for one in card.rows}
+    return {system: name for system, name in BASELINES.items() if system in systems}
+
+
+def page(cards):
     """The page."""
+    dates = sum(count for count, _ in cards.values())
     lines = [
         "# Forecasts of real concentration, 2015 to 2017",
         "",
@@ -127,56 +135,70 @@ def page(card, dates):
         "concentration (NSIDC-0081) of every second day by LETKF. **No weather of these years is "
         "at hand**: each member has synthetic weather of the season, so that the forecasts know "
         "the season and the ice, not the wind. Scored against the observed concentration; "
-        "persistence is the observed field itself, anomalies fade towards the two other years. "
-        "Below: the forecast, and its difference to each baseline with the 95 % interval; **bold** "
-        "where the forecast is better and the interval clear of zero.",
+        "persistence is the observed field itself, anomalies fade towards the two other years, "
+        "which are there for starts from January to June alone. Below: the forecast, and its "
+        "difference to each baseline with the 95 % interval; **bold** where the forecast is better "
+        "and the interval clear of zero.",
         "",
         "![Scores against lead](forecast.png)",
-        "",
     ]
-    for score, (name, factor, digits) in SCORES.items():
-        lines += [
-            f"| {name} | forecast | {' | '.join(f'minus {one}' for one in BASELINES.values())} |",
-            "|" + "---|" * (2 + len(BASELINES)),
-        ]
-        for lead in LEADS:
-            cells = [f"{factor * row(card, 'forecast', score, lead).value:.{digits}f}"]
-            for one in BASELINES:
-                found = row(card, f"forecast minus {one}", score, lead)
-                value, low, high = (
-                    f"{factor * number:.{digits}f}"
-                    for number in (found.value, found.low, found.high)
-                )
-                text = f"{value} [{low}, {high}]"
-                cells.append(f"**{text}**" if found.high < 0 else text)
-            lines.append(f"| {lead} day{'s' * (lead > 1)} | {' | '.join(cells)} |")
-        lines.append("")
-    spread = [row(card, "forecast", "spread_skill", lead).value for lead in LEADS]
-    told = ", ".join(f"{one:.2f}" for one in spread)
-    leads = ", ".join(map(str, LEADS))
-    lines.append(f"Spread of the members over error after {leads} days: {told}.")
+    for season, (count, card) in cards.items():
+        lines += ["", f"## {season}, {count} starts", ""]
+        for score, (name, factor, digits) in SCORES.items():
+            lines += [*table(card, score, name, factor, digits), ""]
+        spread = [row(card, "forecast", "spread_skill", lead).value for lead in LEADS]
+        told = ", ".join(f"{one:.2f}" for one in spread)
+        leads = ", ".join(map(str, LEADS))
+        lines.append(f"Spread of the members over error after {leads} days: {told}.")
     return lines
 
 
-def draw(card, path):
-    """Curves of the scores against lead."""
-    figure, axes = plt.subplots(1, len(SCORES), figsize=(3.2 * len(SCORES), 3.2))
-    leads = np.arange(1, 11)
-    names = {"forecast": "forecast", **BASELINES}
-    for axis, (score, (title, factor, _)) in zip(axes, SCORES.items(), strict=True):
-        for (system, name), colour in zip(names.items(), COLOURS, strict=True):
-            rows = [row(card, system, score, int(lead)) for lead in leads]
+def table(card, score, name, factor, digits):
+    """A score of the forecast, and beside the baselines, by lead."""
+    names = there(card)
+    lines = [
+        f"| {name} | forecast | {' | '.join(f'minus {one}' for one in names.values())} |",
+        "|" + "---|" * (2 + len(names)),
+    ]
+    for lead in LEADS:
+        cells = [f"{factor * row(card, 'forecast', score, lead).value:.{digits}f}"]
+        for one in names:
+            found = row(card, f"forecast minus {one}", score, lead)
             value, low, high = (
-                [factor * getattr(one, part) for one in rows] for part in ("value", "low", "high")
+                f"{factor * number:.{digits}f}" for number in (found.value, found.low, found.high)
             )
-            axis.plot(leads, value, color=colour, label=name, lw=2 if name == "forecast" else 1.3)
-            axis.fill_between(leads, low, high, color=colour, alpha=0.15, lw=0)
-        axis.set_ylim(bottom=0)
-        axis.set_title(title, fontsize=9)
+            text = f"{value} [{low}, {high}]"
+            cells.append(f"**{text}**" if found.high < 0 else text)
+        lines.append(f"| {lead} day{'s' * (lead > 1)} | {' | '.join(cells)} |")
+    return lines
+
+
+def draw(cards, path):
+    """Curves of the scores against lead."""
+    figure, axes = plt.subplots(
+        len(cards), len(SCORES), figsize=(3.2 * len(SCORES), 2.9 * len(cards)), sharex=True
+    )
+    leads, handles = np.arange(1, 11), {}
+    colours = dict(zip(("forecast", *BASELINES), COLOURS, strict=True))
+    for line, (season, (_, card)) in zip(axes, cards.items(), strict=True):
+        line[0].set_ylabel(season)
+        for axis, (score, (title, factor, _)) in zip(line, SCORES.items(), strict=True):
+            for system, name in ({"forecast": "forecast"} | there(card)).items():
+                rows = [row(card, system, score, int(lead)) for lead in leads]
+                value, low, high = (
+                    [factor * getattr(one, part) for one in rows]
+                    for part in ("value", "low", "high")
+                )
+                width = 2 if name == "forecast" else 1.3
+                (handles[name],) = axis.plot(leads, value, color=colours[system], lw=width)
+                axis.fill_between(leads, low, high, color=colours[system], alpha=0.15, lw=0)
+            axis.set_ylim(bottom=0)
+            axis.set_title(title, fontsize=9)
+            axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes[-1]:
         axis.set_xlabel("lead [days]")
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False)
-    figure.tight_layout(rect=(0, 0.09, 1, 1))
+    figure.legend(handles.values(), handles, loc="lower center", ncols=4, frameon=False)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

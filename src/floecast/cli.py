@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from floecast.cli_calibrate import calibrate
 from floecast.cli_cite import cite
 from floecast.cli_cycle import cycle
 from floecast.cli_doctor import doctor
@@ -33,6 +34,7 @@ app.add_typer(config_app, name="config")
 app.command()(farm)
 app.command()(fetch)
 app.command()(cycle)
+app.command()(calibrate)
 
 ConfigPath = Annotated[
     Path | None, typer.Argument(metavar="CONFIG", help="YAML configuration of the run.")

@@ -90,6 +90,14 @@ class PastYears:
                 found[years] = np.where(known, fields, 0).sum(axis=0), known.sum(axis=0)
         return found
 
+    def field(self, index: int) -> NDArray[np.float32]:
+        """The (y, x) field of an index into the times."""
+        return self._field(index)
+
+    def knows(self, time: int) -> bool:
+        """Whether there is a field about the same day of another year than that of a time."""
+        return any(years != 0 for years in self._by_year(int(time)))
+
     def normal(self, time: int, *, without: Sequence[int] = ()) -> Array:
         """Mean of the days about a date in other years.
 

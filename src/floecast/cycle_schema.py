@@ -77,6 +77,14 @@ class RetentionSection(Section):
     )
 
 
+class CalibrationSection(Section):
+    """Calibration of each forecast by those before it; see `floecast calibrate`."""
+
+    product: Annotated[str, Field(min_length=1)] = Field(
+        description="of `observations`: the concentration that the forecasts are held against"
+    )
+
+
 class CycleConfig(Section):
     """A daily operation."""
 
@@ -94,6 +102,9 @@ class CycleConfig(Section):
     analysis: AnalysisSection = AnalysisSection()
     weather: WeatherSection = WeatherSection()
     forecast: ForecastSection = ForecastSection()
+    calibration: CalibrationSection | None = Field(
+        None, description="without, the forecasts stay as they are"
+    )
     retention: RetentionSection = RetentionSection()
     most_days: Annotated[int, Field(ge=1)] = Field(
         60,
@@ -116,6 +127,8 @@ class CycleConfig(Section):
         names = [one.product for one in self.observations]
         if len(set(names)) < len(names):
             raise ValueError("observations: two sections of one product; join their files")
+        if self.calibration is not None and self.calibration.product not in names:
+            raise ValueError("calibration.product must be one of the products of observations")
         carried = self.cycle_hours - self.analysis.window_hours
         if carried < 0 or carried % 24:
             raise ValueError(

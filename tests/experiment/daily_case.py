@@ -1,13 +1,17 @@
 """A month of small files as they come in day by day, and the operation that takes them."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from floecast.config import make_config
 from floecast.core.calendar import DAY, iso, to_seconds
 from floecast.cycle_schema import CycleConfig
+from floecast.experiment import daily_steps
 from floecast.experiment.daily import catch_up
+from floecast.io import run_folder, satellite
 from tests.io import layouts, product_layouts
 
 FIRST = "2015-04-15"
@@ -38,6 +42,27 @@ SETTINGS = {
     "forecast": {"days": 1},
     "retention": {"members_days": 12},
 }
+
+
+@contextmanager
+def quickened():
+    """Footprints of the same cells found once, and a report that is not drawn."""
+    found, known = {}, run_folder.versions()
+    footprints = satellite.footprints
+
+    def once(grid, x, y, *rest, **options):
+        key = grid.name, x.size
+        if key not in found:
+            found[key] = footprints(grid, x, y, *rest, **options)
+        return found[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(satellite, "footprints", once)
+        patch.setattr(run_folder, "versions", lambda: known)
+        patch.setattr(
+            daily_steps, "write_report", lambda path: (path / "report.html").write_text("drawn")
+        )
+        yield
 
 
 def day(number):

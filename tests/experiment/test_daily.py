@@ -20,14 +20,12 @@ from floecast.core.calendar import to_seconds
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.cycle_schema import CycleConfig
-from floecast.experiment import daily_steps
 from floecast.experiment.daily import Code, catch_up
 from floecast.experiment.daily_archive import Archive, locked
 from floecast.experiment.daily_inputs import Inputs
-from floecast.io import run_folder, satellite
 from tests.io import layouts
 
-from .daily_case import SETTINGS, Place, day
+from .daily_case import SETTINGS, Place, day, quickened
 
 LAST = 29
 
@@ -35,21 +33,7 @@ LAST = 29
 @pytest.fixture(scope="module", autouse=True)
 def quick():
     """Footprints of the same cells found once, and a report that is not drawn."""
-    found, known = {}, run_folder.versions()
-    footprints = satellite.footprints
-
-    def once(grid, x, y, *rest, **options):
-        key = grid.name, x.size
-        if key not in found:
-            found[key] = footprints(grid, x, y, *rest, **options)
-        return found[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(satellite, "footprints", once)
-        patch.setattr(run_folder, "versions", lambda: known)
-        patch.setattr(
-            daily_steps, "write_report", lambda path: (path / "report.html").write_text("drawn")
-        )
+    with quickened():
         yield
 
 

@@ -23,7 +23,15 @@ from floecast.io.run_folder import checksum, read_manifest
 
 MEMBERS = "analysis_ensemble.nc"
 """What the next analysis begins with."""
-LARGE = (MEMBERS, "background_ensemble.nc", "background_at_analysis.nc", "forecast_members.nc")
+CALIBRATED = "calibrated.nc"
+"""Members of the forecast, calibrated by those before."""
+LARGE = (
+    MEMBERS,
+    "background_ensemble.nc",
+    "background_at_analysis.nc",
+    "forecast_members.nc",
+    CALIBRATED,
+)
 """Files of members, which are not kept for ever."""
 FIXED = ("name", "seed", "grid", "first_analysis", "cycle_hours", "background", "ensemble")
 """Settings that hold from the first analysis on; others may be changed on the way."""
@@ -114,10 +122,11 @@ class Archive:
     def __init__(self, folder, config):
         self.folder = Path(folder)
         self.analyses, self.forecasts = self.folder / "analyses", self.folder / "forecasts"
+        self.observed = self.folder / "observed"
         self.every = config.cycle_hours * 3600
         self.first = to_seconds(config.first_analysis)
         _check_same(self.folder / "operation.json", config)
-        for one in (self.folder, self.analyses, self.forecasts):
+        for one in (self.folder, self.analyses, self.forecasts, self.observed):
             _sweep(one)
 
     def path(self, time):

@@ -87,6 +87,13 @@ class Inputs:
                 raise InputError(
                     f"observations: no product {section.product}; there are {', '.join(known)}"
                 )
+        if config.calibration is not None:
+            fields = [one.name for one in PRODUCTS if "concentration_field" in one.doors]
+            if config.calibration.product not in fields:
+                raise InputError(
+                    f"calibration: {config.calibration.product} has no fields of concentration; "
+                    f"name one of {', '.join(fields)}"
+                )
         self.config, self.data, self._memory = config, Path(data), Path(memory)
         self._known = _remembered(self._memory)
         self._kept, self._named = {}, {}
@@ -117,7 +124,7 @@ class Inputs:
 
     def last(self, product):
         """End of the last record of a product [s since 2000-01-01]; None where there is none."""
-        ends = [end for _, end, _ in self._records(product)]
+        ends = [end for _, end, _ in self.records(product)]
         return max(ends, default=None)
 
     def checksum(self, name):
@@ -146,7 +153,7 @@ class Inputs:
         for section in self.config.observations:
             last = time - section.lag_hours * HOUR
             held = {}
-            for begin, end, name in self._records(section.product):
+            for begin, end, name in self.records(section.product):
                 if last - self.config.cycle_hours * HOUR < _centre(begin, end) <= last:
                     held.setdefault((begin, end), []).append(name)
             # Of several files of one record the last by name is taken, as of later versions.
@@ -170,7 +177,7 @@ class Inputs:
         for section in self.config.observations:
             last = time - section.lag_hours * HOUR
             first = last - max(section.every_hours, self.config.cycle_hours) * HOUR
-            centres = [_centre(begin, end) for begin, end, _ in self._records(section.product)]
+            centres = [_centre(begin, end) for begin, end, _ in self.records(section.product)]
             came = any(first < one <= last for one in centres)
             own = any(last - self.config.cycle_hours * HOUR < one <= last for one in centres)
             if month in section.months and (not came or own and not counts[section.product]):
@@ -267,7 +274,8 @@ class Inputs:
             span=np.where(long, 0, seen.span),
         )
 
-    def _records(self, product):
+    def records(self, product):
+        """Begin and end [s since 2000-01-01] of each record of a product, and the file's name."""
         for name in self._named.get(product, ()):
             entry = self._kept[name]
             if entry["product"] == product and not entry["fault"]:

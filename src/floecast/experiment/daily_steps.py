@@ -23,6 +23,7 @@ from . import analysis, background, files
 from .assimilation import perturbed
 from .case import Case
 from .daily_archive import MEMBERS, whole_folder
+from .daily_calibration import calibrated
 from .daily_inputs import digest
 from .forecast import failures
 from .methods import static_covariance, steps_of_window
@@ -155,6 +156,17 @@ class Steps:
                 noted["warnings"] += failures(out.healthy, "forecast")
                 files.write_forecast(path / "forecast.nc", out)
                 files.write_members(path / "forecast_members.nc", out)
+            if config.calibration is not None:
+                made, notes = calibrated(
+                    path,
+                    entry.time,
+                    product=config.calibration.product,
+                    grid=self.grid,
+                    archive=self.archive,
+                    inputs=self.inputs,
+                )
+                with folder.stage("calibration", made) as noted:
+                    noted["notes"] += notes
             with folder.stage("report", ["report.html"]):
                 write_report(path)
 
@@ -162,11 +174,14 @@ class Steps:
         """What the forecast of an analysis is to be made from, as plain JSON values."""
         end = entry.time + self.config.forecast.days * DAY
         names = self.inputs.weather(entry.time, end)
-        return {
+        mark = {
             "analysis": entry.files[MEMBERS],
             "days": self.config.forecast.days,
             "weather": {name: self.inputs.checksum(name) for name in names},
         }
+        if self.config.calibration is not None:
+            mark["calibrated_to"] = self.config.calibration.product
+        return mark
 
     def line_of(self, entry):
         """Diagnostics of an analysis, as plain JSON values."""

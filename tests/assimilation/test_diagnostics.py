@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from floecast.assimilation.bounds import Unbounded
-from floecast.assimilation.diagnostics import innovation_statistics, misfit_statistics
+from floecast.assimilation.diagnostics import innovation_statistics
 from floecast.assimilation.kalman import LETKF
 from floecast.assimilation.localisation import GaspariCohn
 from floecast.observation.observations import Observations, observations
@@ -23,19 +23,6 @@ def made(value, error=1.0, kind="thickness", **fields):
         np.ones(count),
         **fields,
     )
-
-
-def test_misfit_by_hand():
-    equivalents = np.array([[1.0, 4.0, 9.0], [3.0, 4.0, 9.0], [np.nan, 0.0, 0.0]])
-    found = misfit_statistics(equivalents, made([1.0, 3.0, 0.0], 2.0, flag=[0, 0, 4]))
-    assert found == pytest.approx(
-        {"count": 2, "bias": 1.0, "rmse": 1.0, "spread": 1.0, "error": 2.0, "consistency": 1 / 5}
-    )
-
-
-def test_no_misfit_without_observations():
-    found = misfit_statistics(np.ones((3, 2)), made([0.0, 0.0], flag=1))
-    assert found["count"] == 0 and np.isnan(found["rmse"])
 
 
 def drawn(seed, count=6000, members=40, background=0.8, error=0.5):

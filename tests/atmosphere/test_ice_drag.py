@@ -59,10 +59,7 @@ def test_reference_table(data_folder):
 
 def test_form_drag_table(data_folder):
     path = data_folder / "bulk_reference" / "aerobulk_formdrag_reference.csv"
-    concentration, general, simple, _, light, _ = np.genfromtxt(
-        path, delimiter=",", skip_header=1
-    ).T
-    np.testing.assert_allclose(ice_drag.form_drag_2012(concentration), general, rtol=1e-9)
+    concentration, _, simple, _, light, _ = np.genfromtxt(path, delimiter=",", skip_header=1).T
     found = ice_drag.luepkes_2012(concentration).momentum - ice_drag.skin_drag(10.0)
     np.testing.assert_allclose(found, simple, rtol=1e-9, atol=1e-15)
     found = concentration * ice_drag.form_drag_per_ice(concentration)
@@ -90,21 +87,11 @@ def test_edges_of_heat():
     assert ice_drag.form_heat_transfer(0.0) == 1.0
 
 
-def test_cell_mean_ends():
-    skin, water, form = 1.7e-3, 1.3e-3, 5e-4
-    found = [ice_drag.cell_mean(a, skin, form * a * (1 - a), water, 0.8, 1.2) for a in (0.0, 1.0)]
-    np.testing.assert_allclose(found, [water * 1.2, skin * 0.8], rtol=1e-15)
-    np.testing.assert_allclose(
-        ice_drag.cell_mean(0.4, skin, form, water, 1.0, 1.0), 0.4 * skin + form + 0.6 * water
-    )
-
-
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_slopes_are_finite(dtype):
     concentration = jnp.asarray([0.0, 0.05, 0.5, 0.95, 1.0], dtype)
     for function in (
         ice_drag.form_drag_per_ice,
-        ice_drag.form_drag_2012,
         lambda a: ice_drag.luepkes_2012(a).momentum,
         lambda a: ice_drag.luepkes_gryanik_2015(jnp.asarray(-0.1, dtype), a).heat,
         lambda a: ice_drag.luepkes_gryanik_2015(jnp.asarray(0.1, dtype), a).heat,

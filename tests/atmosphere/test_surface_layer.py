@@ -54,7 +54,7 @@ def test_neutral_air_has_the_published_coefficients():
 
 
 def test_cell_has_the_mean_of_luepkes_and_gryanik():
-    """Stress of the cell, with stability functions of the similarity, as `cell_mean` adds it."""
+    """``A C_s f_i + C_f (A f_i + (1 - A) f_w) + (1 - A) C_w f_w``, with our stability functions."""
     layer = SurfaceLayer(gustiness=0.0)
     still = {name: 0.0 for name in ("ice_u", "ice_v", "water_u", "water_v")}
     surface, above = surface_of(**still), air_of(6.0, 0.0)
@@ -65,14 +65,12 @@ def test_cell_has_the_mean_of_luepkes_and_gryanik():
     neutral = ice_drag.skin_drag(10.0)
     length, _ = layer.water_roughness.lengths(6.0, 10.0, 271.35)
     water = ice_drag.skin_drag(10.0, length)
-    expected = ice_drag.cell_mean(
-        CONCENTRATIONS,
-        neutral,
-        CONCENTRATIONS * ice_drag.form_drag_per_ice(CONCENTRATIONS),
-        water,
-        skin.ice.momentum / (6.0 * neutral),
-        skin.water.momentum / (6.0 * water),
-    )
+    over_ice = skin.ice.momentum / (6.0 * neutral)
+    over_water = skin.water.momentum / (6.0 * water)
+    ice, open_water = CONCENTRATIONS, 1 - CONCENTRATIONS
+    form = ice * ice_drag.form_drag_per_ice(ice)
+    expected = ice * neutral * over_ice + form * (ice * over_ice + open_water * over_water)
+    expected = expected + open_water * water * over_water
     np.testing.assert_allclose(cell, 6.0 * expected, rtol=1e-12)
 
 

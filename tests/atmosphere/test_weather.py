@@ -8,8 +8,9 @@ import pytest
 from floecast.atmosphere import arctic_climate as climate
 from floecast.atmosphere import weather as module
 from floecast.atmosphere.forcing import WEATHER
-from floecast.atmosphere.weather import AIR_DENSITY, PRESSURE_STD, WAVE_SPEED, SyntheticWeather
+from floecast.atmosphere.weather import PRESSURE_STD, WAVE_SPEED, SyntheticWeather
 from floecast.core.calendar import DAY, to_seconds
+from floecast.core.constants import AIR_DENSITY
 from floecast.core.ensemble import member, stack
 from floecast.core.grid import Grid
 from floecast.core.projection import EPSG_3413

@@ -5,7 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from floecast.simulator.maykut_untersteiner import forcing, winton_run, zero_layer_run
+from floecast.core.constants import ICE_MELTING
+from floecast.simulator.maykut_untersteiner import (
+    BOTTOM_TEMPERATURE,
+    DAY,
+    OCEAN_FLUX,
+    forcing,
+    surface_flux,
+    winton_run,
+)
+from floecast.simulator.phase_change import ICE_HEAT, Column
 from floecast.simulator.zero_layer import ZeroLayer
 
 # Mean, maximum and minimum of 2010 after a start in 1900: neXtSIM-DG, test/ThermoIntegration_test.
@@ -58,6 +67,21 @@ ZERO_LAYER = [
     (0.6, 1.065, 3.01),
     (1.0, 1.065, 2.25),
 ]
+
+
+def zero_layer_run(column_physics):
+    """Thickness [m] after each day of 2010 under this forcing, without lag, from 1900."""
+
+    def step(column, day):
+        flux, snowfall = surface_flux(day, column.surface_temperature, column.snow_depth)
+        bottom = jnp.asarray(BOTTOM_TEMPERATURE)
+        new, _ = column_physics.step_column(column, flux, OCEAN_FLUX, bottom, snowfall, DAY)
+        return new, new.thickness
+
+    start = (jnp.asarray(value) for value in (3.0, 0.3, ICE_MELTING))
+    column = Column(*start, (jnp.asarray(-ICE_HEAT),))
+    days = {name: jnp.asarray(values) for name, values in forcing(1900, 2010).items()}
+    return jax.lax.scan(step, column, days)[1][-365:]
 
 
 def test_zero_layer_table():

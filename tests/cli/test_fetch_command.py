@@ -50,6 +50,18 @@ def test_a_dry_run_tells_addresses(floecast, tmp_path):
     assert code == 0 and out.count("https://thredds.met.no/") == 2 and "2 to come" in out
 
 
+@pytest.mark.parametrize("place", ["file", "file/below", "data"])
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_file_in_place_of_the_folder_is_refused(floecast, tmp_path, place, more):
+    (tmp_path / "file").touch()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/osisaf-drift").touch()
+    days = ["--from", "2017-06-01", "--to", "2017-06-02"]
+    code, out, err = floecast("osisaf-drift", *days, "--data", tmp_path / place, *more)
+    assert code == 2 and not out and "is a file, expected a folder" in err
+    assert len(err.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     "missing, failed, code", [([], [], 0), (["2015-01-01"], [], 3), (["2015-01-01"], ["a"], 4)]
 )

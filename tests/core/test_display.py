@@ -63,6 +63,20 @@ def forecast(lead=3):
     return fc.Forecast(GRID, 0, times, members, np.array([True, False]))
 
 
+class Still:
+    """A model in which nothing happens."""
+
+    grid, dt = GRID, 43200
+
+    def step(self, state, forcing, key):
+        return state
+
+
+def run(state, **options):
+    key = jax.random.key(0)
+    return fc.rollout(Still(), state, weather(), 2, key=key, start=0, **options)
+
+
 def scorecard():
     rows = [
         Row("floecast", "concentration", "rmse", "arctic", 24.0 * day, 0.1, 0.1, 0.2, 9)
@@ -83,7 +97,23 @@ def run_folder(path):
     [
         (lambda path: GRID, ["Grid(4 x 6 cells of 25 km", "box, flat", "sea 24 cells"], 1),
         (lambda path: ice(), ["IceState(4 x 6;", "concentration 0 to 1;", "0 to 2 m;"], 2),
-        (lambda path: ice((3,)), ["IceState(3 members, 4 x 6;"], 2),
+        (lambda path: ice((3,)), ["IceState(3 states, 4 x 6;"], 2),
+        (
+            lambda path: run(ice()),
+            ["Trajectory(times 2, 2000-01-01T12:00:00Z to 2000-01-02T", "2 times, 4 x 6;"],
+            2,
+        ),
+        (
+            lambda path: jax.vmap(run)(ice((3,))),
+            ["Trajectory(times 2, 2000", "3 members, 2 times, 4 x 6;"],
+            2,
+        ),
+        (lambda path: run(ice((3,))), ["2 times, 3 members, 4 x 6;"], 2),
+        (
+            lambda path: run(ice(), observe=lambda state: state.concentration.mean()),
+            ["times 2,", "arrays (2,)"],
+            0,
+        ),
         (
             lambda path: fc.Simulator(GRID, rheology=fc.BBM(), thermodynamics=fc.ZeroLayer()).start(
                 ice()

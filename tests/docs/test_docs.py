@@ -9,6 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import equinox as eqx
 import pytest
 import typer
 
@@ -81,6 +82,19 @@ def _options(command, path=()):
     for name, inner in getattr(command, "commands", {}).items():
         found |= _options(inner, (*path, name))
     return found
+
+
+def test_the_simulator_of_the_readme_stands_alone(monkeypatch, capsys):
+    """Its run is traced, but not compiled: that takes a minute."""
+    rollout = fc.rollout
+    monkeypatch.setattr(
+        fc,
+        "rollout",
+        lambda *given, **options: eqx.filter_eval_shape(lambda: rollout(*given, **options)),
+    )
+    part = (REPOSITORY / "README.md").read_text().partition("\n## The simulator\n")[2]
+    exec(re.search(r"```python\n(.*?)```", part, re.DOTALL)[1], {})
+    assert "concentration=ShapeDtypeStruct(shape=(40, 64, 64)" in capsys.readouterr().out
 
 
 def test_every_public_name_is_in_the_reference():

@@ -20,6 +20,7 @@ from floecast.core.calendar import to_seconds
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.cycle_schema import CycleConfig
+from floecast.experiment import daily_steps
 from floecast.experiment.daily import Code, catch_up
 from floecast.experiment.daily_archive import Archive, locked
 from floecast.experiment.daily_inputs import Inputs
@@ -300,6 +301,77 @@ def test_what_a_killed_process_left_is_taken_away_and_what_it_replaced_given_bac
     assert {path.name for path in analyses.iterdir()} == {"20150415T1200", "20150416T1200"}
     assert (analyses / "20150416T1200/old").exists()
     assert {path.name for path in place.out.iterdir()} == {"analyses", "operation.json"}
+
+
+def archive_of_one(tmp_path):
+    """An archive with the manifest of one analysis, and what the manifest holds."""
+    place = Place(tmp_path)
+    archive = Archive(place.out, place.config)
+    cycle = {"previous": None, "files": {"a.nc": "1"}, "counts": {}, "digest": "2", "missing": []}
+    stage = {"name": "analysis", "files": {"analysis_ensemble.nc": "3"}}
+    told = {"config": {"cycle": cycle}, "stages": [stage], "created": "now", "warnings": []}
+    place.analysis(0).mkdir(parents=True)
+    (place.analysis(0) / "manifest.json").write_text(json.dumps(told))
+    return archive, place.analysis(0), told
+
+
+@pytest.mark.parametrize(
+    "where, value",
+    [
+        ("cycle", 1),
+        ("cycle previous", 3),
+        ("cycle files", ["a.nc"]),
+        ("cycle files", {"a.nc": {}}),
+        ("cycle counts", []),
+        ("cycle digest", None),
+        ("cycle missing", "nsidc0081"),
+        ("created", 2015),
+        ("warnings", [{}]),
+        ("stages", []),
+        ("stages", [{"name": "analysis"}]),
+    ],
+)
+def test_a_manifest_that_does_not_tell_of_an_analysis_is_as_if_it_were_not_there(
+    tmp_path, where, value
+):
+    archive, folder, told = archive_of_one(tmp_path)
+    assert len(archive.entries()) == 1
+    *above, last = where.split()
+    place = told["config"] if where.startswith("cycle") else told
+    for name in above:
+        place = place[name]
+    place[last] = value
+    (folder / "manifest.json").write_text(json.dumps(told))
+    assert not archive.entries()
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "null", "[[]]", "[1]", "[" * 9999, "\udcff"])
+def test_damaged_notes_of_files_that_tell_nothing_new_are_made_again(tmp_path, text):
+    archive, folder, _ = archive_of_one(tmp_path)
+    (entry,) = archive.entries().values()
+    (folder / "alike.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert archive.alike(entry) == []
+    archive.note_alike(entry, ["b", "a"])
+    assert archive.alike(entry) == ["a", "b"]
+
+
+@pytest.mark.parametrize("text", ["[]", "[" * 9999, "{"])
+def test_damaged_settings_of_an_operation_are_refused(tmp_path, text):
+    place = Place(tmp_path)
+    place.out.mkdir()
+    (place.out / "operation.json").write_text(text)
+    with pytest.raises(InputError, match="operation"):
+        Archive(place.out, place.config)
+
+
+@pytest.mark.parametrize("text", ["[]", "[" * 9999, "{", None])
+def test_damaged_diagnostics_are_named(tmp_path, text):
+    archive, folder, _ = archive_of_one(tmp_path)
+    steps = daily_steps.Steps.__new__(daily_steps.Steps)
+    if text is not None:
+        (folder / "diagnostics.json").write_text(text)
+    with pytest.raises(InputError, match="diagnostics.json is damaged .* delete .*20150415T1200"):
+        archive.write_lines(steps.line_of)
 
 
 def weather(path, *hours, wind=3.0):

@@ -1,6 +1,7 @@
 """What ``floecast observe`` tells of files and draws."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
-from floecast.experiment.observe import describe, observe, text_of
+from floecast.experiment.observe import describe, observe, picture_paths, text_of
 from floecast.io.observation_file import write_observations
 from floecast.io.readers import read_observations
 from tests.io import layouts, product_layouts
@@ -118,6 +119,26 @@ def test_a_file_of_several_kinds_has_a_picture_of_each(concentration, tmp_path):
     assert not faults
     names = [path.rsplit("/")[-1] for path in found[str(tmp_path / "both.nc")]["pictures"]]
     assert names == ["both_concentration.png", "both_thickness.png"]
+
+
+def test_files_of_one_name_keep_a_picture_each(concentration, tmp_path):
+    files = [concentration]
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        files.append(tmp_path / folder / concentration.name)
+        files[-1].write_bytes(concentration.read_bytes())
+    found, _ = observe([*files, files[1]], "arctic100", None, tmp_path / "maps")
+    pictures = [Path(*told["pictures"]) for told in found.values()]
+    stem = concentration.stem
+    assert [path.name for path in pictures] == [f"{stem}.png", f"{stem}-2.png", f"{stem}-3.png"]
+    assert sorted((tmp_path / "maps").iterdir()) == sorted(pictures)
+
+
+def test_a_picture_of_one_kind_is_none_of_another_file(tmp_path):
+    out = tmp_path / "maps"
+    taken = picture_paths(["drift", "thickness"], out, Path("ice.nc"), True)
+    (made,) = picture_paths(["drift"], out, Path("ice_drift.nc"), True, taken)
+    assert made == out / "ice_drift-2.png"
 
 
 def test_every_real_file_is_told_or_refused_in_one_line(data_folder):

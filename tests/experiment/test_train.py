@@ -1,6 +1,8 @@
 """Training from a data set to an emulator with its card: resumable to the bit, refusals."""
 
 import json
+import shlex
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -80,13 +82,19 @@ def lines(folder):
     return [json.loads(line) for line in folder.file("metrics.jsonl").read_text().splitlines()]
 
 
-def test_what_a_training_leaves(whole):
+def test_what_a_training_leaves(config, whole):
     card = json.loads(whole.file("model_card.json").read_text())
     assert card["data"] == {"name": "noise"} and card["parameters"] > 1000
     assert card["validation"]["lead_hours"][-1] == 240
     assert len(card["validation"]["error_over_persistence"]["ice_volume"]) == 10
     page = whole.file("model_card.md").read_text()
     assert "two: 2 updates of 1 pieces, chains of 1, 2 members" in page
+    # The line of the settings, given to the command, comes to the same settings.
+    command = shlex.split(card["command"])
+    assert card["command"] in page and command[:4] == "floecast train --preset arctic100".split()
+    assert train_config(None, ["preset=arctic100", *command[5::2]]) == config.model_copy(
+        update={"dataset": Path(config.dataset).name}
+    )
     assert "| ice volume [m] |" in page and "| 24 h | 72 h | 120 h | 240 h |" in page
     assert [one["update"] for one in lines(whole) if "score" in one] == [2, 4, 2]
     assert whole.file("curves.png").stat().st_size > 10_000

@@ -1,6 +1,7 @@
 """Listings of services, other ways than HTTP, and the clients of Copernicus (here stand-ins)."""
 
 import hashlib
+import io
 import json
 import re
 import sys
@@ -266,6 +267,28 @@ def test_an_archive_of_one_file_is_opened(store, tmp_path, body):
     assert told["fetched"] == ["carra_analysis_west_20150101-20150101.nc"]
     assert (tmp_path / "carra-west" / told["fetched"][0]).read_bytes() == body
     assert not list(tmp_path.parent.glob("outside.nc"))
+
+
+def zipped(body, told=None):
+    """An archive of one file, which says that the file has another length."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("field.nc", body)
+    packed = bytearray(made.getvalue())
+    if told is not None:
+        place = packed.rindex(b"PK\x01\x02") + 24
+        packed[place : place + 4] = told.to_bytes(4, "little")
+    return bytes(packed)
+
+
+@pytest.mark.parametrize("told", [None, 2_000_000_000, 59_000, 61_000])
+def test_an_archive_that_is_too_large_or_lies_is_not_unpacked(store, tmp_path, body, told):
+    store.answers.append(zipped(body[:60_000], told) if told else zipped(bytes(3_000_000)))
+    result = fetch("carra-west", "2015-01-01", "2015-01-01", tmp_path, manners=QUICK)
+    (failed,) = result["failed"]
+    large = told in (None, 2_000_000_000)
+    assert ("over 100 times" if large else "archive is damaged") in failed["reason"]
+    assert [one.name for one in (tmp_path / "carra-west").iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize(

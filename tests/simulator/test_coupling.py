@@ -13,6 +13,7 @@ from floecast.atmosphere.boundary_layer import BoundaryLayer
 from floecast.atmosphere.forcing import Aloft, Forcing
 from floecast.atmosphere.levels import Levels
 from floecast.atmosphere.surface_balance import SUBLIMATION_HEAT, SurfaceBalance
+from floecast.core.constants import AIR_DENSITY
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.core.model import Model
@@ -23,7 +24,7 @@ from floecast.simulator.coupling import advance_column
 from floecast.simulator.interfaces import NoThermodynamics
 from floecast.simulator.mevp import MEVP
 from floecast.simulator.model import Simulator
-from floecast.simulator.momentum import AIR_DENSITY, air_stress
+from floecast.simulator.momentum import air_stress
 from floecast.simulator.winton import Winton
 
 from .conftest import random_state, steady_forcing

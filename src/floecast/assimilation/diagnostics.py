@@ -5,45 +5,6 @@ import numpy as np
 from floecast.observation.observations import KINDS
 
 
-def misfit_statistics(equivalents, observations):
-    """Fit of an ensemble to observations of one kind, assimilated or withheld.
-
-    Parameters
-    ----------
-    equivalents : (member, p) array
-        What is observed of each member; members that are not finite are left out.
-    observations : Observations
-        Flagged ones are left out.
-
-    Returns
-    -------
-    dict of str to float
-        ``count``; ``bias`` and ``rmse`` of the ensemble mean; root-mean-square ``spread`` and
-        ``error`` of the observations; ``consistency``, the mean square misfit over the mean of
-        ``spread**2 + error**2``, which is 1 for an ensemble that knows its error. NaN where there
-        are no observations.
-    """
-    good = np.asarray(observations.flag) == 0
-    members = _finite(equivalents, good)
-    error = np.asarray(observations.error_std, float)[good]
-    misfit = members.mean(axis=0) - np.asarray(observations.value, float)[good]
-    variance = members.var(axis=0, ddof=1)
-    names = ("bias", "rmse", "spread", "error", "consistency")
-    if not misfit.size:
-        return {"count": 0} | dict.fromkeys(names, float("nan"))
-    expected = np.mean(variance + error**2)
-    values = (
-        misfit.mean(),
-        np.sqrt(np.mean(misfit**2)),
-        np.sqrt(variance.mean()),
-        np.sqrt(np.mean(error**2)),
-        np.mean(misfit**2) / expected,
-    )
-    return {"count": misfit.size} | {
-        name: float(value) for name, value in zip(names, values, strict=True)
-    }
-
-
 def innovation_statistics(analysis):
     """Innovations and residuals of an analysis, by kind of observation.
 

@@ -4,8 +4,10 @@ import math
 
 import jax.numpy as jnp
 
+from floecast.core.constants import MELTING_POINT
+
 GRAVITY = 9.8
-"""[m/s2]"""
+"""As in AeroBulk, whose tables the coefficients are checked against [m/s2]."""
 KARMAN = 0.4
 """Von Karman's constant [1]."""
 GAS_CONSTANT = 287.05
@@ -22,7 +24,6 @@ SALT = 0.98
 """Saturation humidity over sea water relative to that over fresh water [1]."""
 LAPSE = GRAVITY / HEAT_CAPACITY
 """Dry-adiabatic fall of temperature with height [K/m]."""
-_FREEZING = 273.15
 _TRIPLE_POINT = 273.16
 _RATIO = GAS_CONSTANT / VAPOUR_GAS_CONSTANT
 _LN10 = math.log(10.0)
@@ -74,7 +75,7 @@ def saturation_pressure_over_water(temperature):
     Goff (1957), the formula of the World Meteorological Organization; as in AeroBulk its reference
     is 273.15 K, by which it gives 611.1 Pa at the freezing point.
     """
-    ratio = _FREEZING / temperature
+    ratio = MELTING_POINT / temperature
     exponent = (
         10.79574 * (1.0 - ratio)
         + 5.028 / _LN10 * jnp.log(ratio)
@@ -128,7 +129,7 @@ def viscosity(temperature):
     ----------
     Andreas (1989), CRREL report 89-11.
     """
-    t = temperature - _FREEZING
+    t = temperature - MELTING_POINT
     return 1.326e-5 * (1.0 + t * (6.542e-3 + t * (8.301e-6 - 4.84e-9 * t)))
 
 
@@ -150,7 +151,7 @@ def heat_capacity(humidity):
 
 def vaporisation_heat(temperature):
     """Latent heat of water that evaporates [J/kg], at [K]."""
-    return 2.501e6 - 2370.0 * (temperature - _FREEZING)
+    return 2.501e6 - 2370.0 * (temperature - MELTING_POINT)
 
 
 def bulk_richardson(

@@ -3,12 +3,14 @@
 import jax.numpy as jnp
 import numpy as np
 
-from .arctic_climate import FREEZING, LARGEST_ANOMALY, saturation_humidity
+from floecast.core.constants import GRAVITY, MELTING_POINT
 
-GRAVITY = 9.81
-"""[m/s2]"""
-GAS_CONSTANT, HEAT_CAPACITY = 287.05, 1004.7
-"""Of dry air [J/kg/K]."""
+from .air import GAS_CONSTANT
+from .arctic_climate import LARGEST_ANOMALY, saturation_humidity
+
+HEAT_CAPACITY = 1004.7
+"""Of dry air at constant pressure, 3.5 times its gas constant; that of the fluxes is
+`air.HEAT_CAPACITY` [J/kg/K]."""
 COLDNESS = 0.75
 """How far the lower troposphere departs from freezing where the seasonal 2 m air departs by 1; the
 rest of the cold of winter is in the inversion at the surface [1]."""
@@ -41,7 +43,7 @@ def surface_temperature(mean, brought):
         [K]
     """
     anomaly = LARGEST_ANOMALY * jnp.tanh(CONTRAST * brought / LARGEST_ANOMALY)
-    return FREEZING + COLDNESS * (mean - FREEZING) + anomaly
+    return MELTING_POINT + COLDNESS * (mean - MELTING_POINT) + anomaly
 
 
 def profiles(heights, pressure, air, geostrophic, thermal, near):
@@ -79,7 +81,7 @@ def profiles(heights, pressure, air, geostrophic, thermal, near):
     """
     z = heights[:, None, None]
     fading = jnp.exp(-z / DEPTH)
-    temperature = FREEZING + (air - FREEZING)[None] * fading - LAPSE_RATE * z
+    temperature = MELTING_POINT + (air - MELTING_POINT)[None] * fading - LAPSE_RATE * z
     geopotential = GRAVITY * z / (0.5 * (air[None] + temperature))
     sheared = DEPTH * (1.0 - fading)
     close = jnp.exp(-jnp.maximum(z - 10.0, 0.0) / EKMAN_DEPTH)

@@ -5,16 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from floecast.core.calendar import year_fraction
+from floecast.core.constants import MELTING_POINT, STEFAN_BOLTZMANN
 from floecast.core.projection import EPSG_3413
 
 MEAN_PRESSURE = 101300.0
 """[Pa]"""
 SOLAR_CONSTANT = 1361.0
 """[W/m2]"""
-STEFAN_BOLTZMANN = 5.670374419e-8
-"""[W/m2/K4]"""
-FREEZING = 273.15
-"""[K]"""
 CLOUD_WARMTH = 3.0
 """Warming of the winter surface by the clouds of air that rises one standard deviation [K]."""
 LARGEST_ANOMALY = 15.0
@@ -123,8 +120,8 @@ def seasonal_temperatures(grid):
         [K]; near the pole about -28 and 0 degrees Celsius.
     """
     from_pole = 90.0 - np.asarray(grid.latitude)
-    cold = FREEZING - 29.0 + 0.01 * from_pole**2
-    mild = FREEZING + 0.3 + 0.006 * from_pole**2
+    cold = MELTING_POINT - 29.0 + 0.01 * from_pole**2
+    mild = MELTING_POINT + 0.3 + 0.006 * from_pole**2
     if grid.epsg is not None:
         for latitude, longitude, anomaly, radius in _WARMTH:
             x, y = EPSG_3413.forward(latitude, longitude)
@@ -186,7 +183,7 @@ def saturation_humidity(temperature, pressure):
     ----------
     World Meteorological Organization (2008), Guide to Meteorological Instruments, annex 4.B.
     """
-    celsius = temperature - FREEZING
+    celsius = temperature - MELTING_POINT
     over_water = 611.2 * jnp.exp(17.62 * celsius / (243.12 + celsius))
     over_ice = 611.2 * jnp.exp(22.46 * celsius / (272.62 + celsius))
     vapour = jnp.minimum(over_water, over_ice)
@@ -256,7 +253,7 @@ def downward_radiation(temperature, cloud, latitude, time):
 
 def _freezing(temperature):
     """Whether air is too cold for rain and melt, smooth in temperature [1]."""
-    return 1.0 / (1.0 + jnp.exp((temperature - (FREEZING - 1.0)) / 0.7))
+    return 1.0 / (1.0 + jnp.exp((temperature - (MELTING_POINT - 1.0)) / 0.7))
 
 
 def snowfall(temperature, humidity, cloud):

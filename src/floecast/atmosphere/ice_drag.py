@@ -111,33 +111,6 @@ def form_heat_transfer(drag, heat_ratio=_HEAT_RATIO):
     return 1.0 / (1.0 - jnp.log(heat_ratio) * root / KARMAN)
 
 
-def form_drag_2012(concentration):
-    """Neutral drag coefficient of floe edges at 10 m, per area of the cell; Luepkes 2012, eq. 22.
-
-    Parameters
-    ----------
-    concentration : array
-        [1]
-
-    Returns
-    -------
-    array
-        ``0.15 (ln(h / z0) / ln(10 / z0))^2 S h / D A`` [1], with the freeboard ``h`` from 0.286 m
-        to 0.534 m, the length of floes ``D`` from 8 m to 300 m, the shelter ``S = (1 - A)^(1/14)``
-        and ``z0 = 0.327 mm``.
-
-    References
-    ----------
-    Luepkes et al. (2012), doi:10.1029/2012JD017630.
-    """
-    freeboard = 0.534 * concentration + 0.286 * (1.0 - concentration)
-    full = 1.0 / (1.0 - (8.0 / 300.0) ** (1.0 / 1.4))
-    floe = 8.0 * (full / (full - concentration)) ** 1.4
-    profile = (jnp.log(freeboard / 3.27e-4) / math.log(10.0 / 3.27e-4)) ** 2
-    shelter = _power(1.0 - concentration, 1.0 / 14.0)
-    return 0.15 * profile * shelter * freeboard / floe * concentration
-
-
 def luepkes_2012(concentration, height=10.0):
     """Neutral transfer over ice with edges, per area of ice, in the simplest form of the paper.
 
@@ -205,7 +178,8 @@ def luepkes_gryanik_2015(richardson, concentration, height=10.0):
     -------
     Transfer
         ``C_s f(C_s) + C_f f(C_f)``. The drag of the edges ``C_f`` is per area of the cell here,
-        that of the skin ``C_s`` per area of ice: `cell_mean` adds them as the paper does.
+        that of the skin ``C_s`` per area of ice: the paper gives a cell the mean
+        ``A C_s f_i + C_f (A f_i + (1 - A) f_w) + (1 - A) C_w f_w``.
 
     References
     ----------
@@ -218,34 +192,6 @@ def luepkes_gryanik_2015(richardson, concentration, height=10.0):
     form_heat = form / (1.0 - math.log(_HEAT_RATIO) * jnp.where(form > 0, root, 0.0) / KARMAN)
     heat = skin_heat_transfer(height) * skin_h + form_heat * form_h
     return Transfer(skin * skin_m + form * form_m, heat, heat)
-
-
-def cell_mean(concentration, skin, form, water, over_ice, over_water):
-    """Mean transfer coefficient of a cell of ice and water.
-
-    Parameters
-    ----------
-    concentration : array
-        ``A`` [1].
-    skin, water : array
-        Neutral coefficients of the skin of ice and of water, per area of each [1].
-    form : array
-        Neutral coefficient of floe edges, per area of the cell [1].
-    over_ice, over_water : array
-        Stability functions [1].
-
-    Returns
-    -------
-    array
-        ``A C_s f_i + C_f (A f_i + (1 - A) f_w) + (1 - A) C_w f_w`` [1].
-
-    References
-    ----------
-    Luepkes and Gryanik (2015), doi:10.1002/2014JD022418.
-    """
-    open_water = 1.0 - concentration
-    edges = form * (concentration * over_ice + open_water * over_water)
-    return concentration * skin * over_ice + edges + open_water * water * over_water
 
 
 def snow_roughness(friction, air_viscosity):

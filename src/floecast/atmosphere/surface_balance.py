@@ -15,12 +15,10 @@ from floecast.core.constants import (
 )
 from floecast.core.parameter import bounded
 
+from .air import GAS_CONSTANT, HEAT_CAPACITY
+
 PRESSURE = 101325.0
 """Of the air at the surface [Pa]."""
-GAS_CONSTANT = 287.05
-"""Of dry air [J/kg/K]."""
-AIR_HEAT_CAPACITY = 1005.0
-"""[J/kg/K]"""
 SUBLIMATION_HEAT = VAPORISATION_HEAT + LATENT_HEAT
 """[J/kg]"""
 _OVER_ICE = (11637800.0, 5897.8)
@@ -192,12 +190,12 @@ class SurfaceBalance(eqx.Module):
             sensible, vapour, for_heat, for_vapour = felt(weather["contact"])
         else:
             for_heat = for_vapour = density * transfer * jnp.sqrt(wind)  # [kg/m2/s]
-            sensible = for_heat * AIR_HEAT_CAPACITY * (kelvin - air)
+            sensible = for_heat * HEAT_CAPACITY * (kelvin - air)
             vapour = for_vapour * (saturated - humidity)
         emitted = emissivity * STEFAN_BOLTZMANN * kelvin**4
         net = sensible + vapour_heat * vapour
         net = net + emitted - emissivity * weather["longwave"] - absorbed
-        slope = for_heat * AIR_HEAT_CAPACITY + for_vapour * vapour_heat * slope
+        slope = for_heat * HEAT_CAPACITY + for_vapour * vapour_heat * slope
         return SurfaceFlux(net, slope + 4.0 * emitted / kelvin, penetrating, vapour)
 
 

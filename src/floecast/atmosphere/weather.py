@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from floecast.core.calendar import DAY
+from floecast.core.constants import AIR_DENSITY, GRAVITY
 from floecast.core.errors import InputError
 from floecast.core.grid import EARTH_ROTATION
 
@@ -14,8 +15,6 @@ from . import air_mass
 from . import arctic_climate as climate
 from .forcing import Aloft, Forcing
 
-AIR_DENSITY = 1.3
-"""[kg/m3]"""
 WIND_RATIO, WIND_TURNING = 0.65, np.radians(25.0)
 """10 m wind over geostrophic wind [1], and its angle to the left of it, towards low pressure
 [rad]; over ice the ratio is 0.6 to 0.7, the angle 15 to 32 degrees (Overland and Davidson 1992,
@@ -315,7 +314,7 @@ class SyntheticWeather(eqx.Module):
 
     def _thermal(self, slope_x, slope_y, temperature):
         """Change of the geostrophic wind with height by a gradient of temperature [1/s]."""
-        factor = air_mass.GRAVITY / (self._coriolis() * temperature)
+        factor = GRAVITY / (self._coriolis() * temperature)
         return -factor * slope_y, factor * slope_x
 
     def _coriolis(self):

@@ -5,9 +5,14 @@ ICE_DENSITY = 917.0
 SNOW_DENSITY = 330.0
 """[kg/m3]"""
 WATER_DENSITY = 1025.0
-"""Of sea water [kg/m3]."""
+"""Of sea water, for its heat and for what floods snow [kg/m3]."""
+MOVING_WATER_DENSITY = 1026.0
+"""Of sea water, as the published cases of dynamics and the operators of freeboard have it
+[kg/m3]."""
+AIR_DENSITY = 1.3
+"""Of cold air near the surface, as bulk stress and geostrophic wind take it [kg/m3]."""
 GRAVITY = 9.81
-"""[m/s2]"""
+"""[m/s2]; the boundary layer has the 9.8 of its references, `atmosphere.air.GRAVITY`."""
 FREEZING_POINT = 271.35
 """Of sea water of salinity 33 [K]."""
 LATENT_HEAT = 333550.0

@@ -158,8 +158,8 @@ def span(values, unit=""):
     return told + (f" ({bad} not finite)" if bad else "")
 
 
-def shape_text(shape, names=("members",)):
-    """Shape of a field as text, such as ``40 members, 128 x 128``."""
+def shape_text(shape, names=("states",)):
+    """Shape of a field as text, such as ``40 states, 128 x 128``."""
     lead, cells = shape[:-2], shape[-2:]
     told = [f"{count} {name}" for count, name in zip(lead, names, strict=False)]
     told += [str(count) for count in lead[len(names) :]]

@@ -8,8 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, PyTree
 
+from . import display
+from .calendar import iso
 from .errors import InputError
 from .model import check_run, started
+from .state import field_facts, field_pictures
 
 
 class Trajectory(eqx.Module):
@@ -28,6 +31,28 @@ class Trajectory(eqx.Module):
     time: Int[Array, " time"]
     state: PyTree
     final: PyTree
+
+    def __repr__(self):
+        return display.text(self)
+
+    def _repr_html_(self):
+        return display.page(self)
+
+    def _card(self):
+        time = np.asarray(self.time)
+        facts = [("times", "none")]
+        if time.size:
+            facts = [("times", f"{time.shape[-1]}, {iso(time.min())} to {iso(time.max())}")]
+        if hasattr(self.state, "fields"):
+            # A run that was mapped has its members before its times.
+            names = ("members",) * (time.ndim - 1) + ("times", "members")
+            return display.Card("Trajectory", facts + field_facts(self.state, names))
+        shapes = ", ".join(str(np.shape(leaf)) for leaf in jax.tree.leaves(self.state))
+        return display.Card("Trajectory", [*facts, ("arrays", shapes)])
+
+    def _pictures(self):
+        """Means over all that is saved."""
+        return field_pictures(self.state) if hasattr(self.state, "fields") else []
 
 
 def start_of(forcing):

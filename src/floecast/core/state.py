@@ -81,9 +81,12 @@ class IceState(eqx.Module):
         return field_pictures(self)
 
 
-def field_facts(state):
-    """Shape of a state and the range of each of its fields, for its card."""
-    facts = [("", display.shape_text(np.shape(state.concentration)))]
+def field_facts(state, names=("states",)):
+    """Shape of a state and the range of each of its fields, for its card.
+
+    `names` are what stands before y and x; a state alone cannot tell members from times.
+    """
+    facts = [("", display.shape_text(np.shape(state.concentration), names))]
     for name, field in state.fields().items():
         facts.append((name, display.span(field, VARIABLES[name].unit)))
     return facts

@@ -21,7 +21,7 @@ from floecast.atmosphere.coupling import (
 from floecast.atmosphere.forcing import Aloft
 from floecast.atmosphere.ice_drag import SKIN_ROUGHNESS
 from floecast.atmosphere.surface import Surface
-from floecast.core.constants import FREEZING_POINT, MELTING_POINT
+from floecast.core.constants import AIR_DENSITY, FREEZING_POINT, MELTING_POINT
 from floecast.core.errors import InputError
 from floecast.core.operators import u_to_t, v_to_t
 from floecast.core.parameter import parameter
@@ -145,7 +145,7 @@ class CoupledEmulator(eqx.Module):
         two_way=True,
         ice_roughness=SKIN_ROUGHNESS,
         skin=None,
-        learned_drag=1.3 * 1.6e-3,
+        learned_drag=AIR_DENSITY * 1.6e-3,
         interval=1800.0,
     ):
         if not interval > 0:

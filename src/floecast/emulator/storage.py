@@ -99,11 +99,6 @@ def load_emulator(kind, name, grid=None):
     )
 
 
-def card_of(path):
-    """What is told of an emulator's making: the card of its file, as plain values."""
-    return _read(Path(path))[0].get("card", {})
-
-
 def _check_header(path, header):
     """Refuse a header that tells of no network of a size that can be meant."""
     widths, dt = header.get("widths"), header.get("dt")

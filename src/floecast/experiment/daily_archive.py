@@ -143,7 +143,8 @@ class Archive:
         Returns
         -------
         dict of int to Entry
-            In the order of time; folders with a damaged manifest are left out.
+            In the order of time; folders with a damaged manifest are left out, so that these
+            analyses are made again.
         """
         found = {}
         for path in sorted(self.analyses.glob("[0-9]*")):
@@ -151,7 +152,7 @@ class Archive:
                 entry = Entry(time_of(path.name), path, read_manifest(path))
             except InputError:
                 continue
-            if "cycle" in entry.manifest["config"] and entry.manifest["stages"]:
+            if _is_analysis(entry.manifest):
                 found[entry.time] = entry
         return dict(sorted(found.items()))
 
@@ -161,9 +162,11 @@ class Archive:
         if not path.is_file():
             return []
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:  # then they are looked at once more
-            return []
+            told = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            told = None
+        # Where it is damaged, the files are looked at once more.
+        return told if _are_words(told) else []
 
     def note_alike(self, entry, checksums):
         """Remember such files."""
@@ -177,7 +180,7 @@ class Archive:
             manifest = read_manifest(path)
         except InputError:
             return None
-        files = [name for stage in manifest["stages"] for name in stage["files"]]
+        files = [name for stage in manifest["stages"] for name in stage.get("files", {})]
         whole = "report.html" in files and (path / "report.html").is_file()
         return manifest["config"].get("cycle") if whole else None
 
@@ -263,6 +266,28 @@ def _check_same(path, config):
                 f"{path.parent} holds an operation of another configuration ({key} is "
                 f"{found.get(key)!r} there and {wanted[key]!r} here); choose another --out"
             )
+
+
+def _is_analysis(manifest):
+    """Whether a manifest tells all of an analysis that the next ones ask."""
+    cycle, stages = manifest["config"].get("cycle"), manifest["stages"]
+    return (
+        isinstance(cycle, dict)
+        and isinstance(cycle.get("previous"), str | None)
+        and isinstance(cycle.get("digest"), str)
+        and _are_words(cycle.get("missing"))
+        and isinstance(cycle.get("files"), dict)
+        and _are_words([*cycle["files"].values()])
+        and isinstance(cycle.get("counts"), dict)
+        and bool(stages)
+        and MEMBERS in stages[0].get("files", {})
+        and isinstance(manifest.get("created"), str)
+        and _are_words(manifest.get("warnings"))
+    )
+
+
+def _are_words(told):
+    return isinstance(told, list) and all(isinstance(one, str) for one in told)
 
 
 def _line(text):

@@ -13,6 +13,7 @@ from floecast.atmosphere.forcing import FilledForcing
 from floecast.atmosphere.weather import SyntheticWeather
 from floecast.core.calendar import DAY, iso
 from floecast.core.ensemble import count
+from floecast.core.errors import InputError
 from floecast.core.keys import named_key
 from floecast.forecast.ensemble import forecast
 from floecast.io.cf import read_dataset
@@ -185,7 +186,7 @@ class Steps:
 
     def line_of(self, entry):
         """Diagnostics of an analysis, as plain JSON values."""
-        told = json.loads((entry.path / "diagnostics.json").read_text(encoding="utf-8"))
+        told = _diagnostics(entry.path / "diagnostics.json")
         cycle = {key: entry.cycle[key] for key in ("digest", "counts", "missing")}
         spread = _spreads(entry.path / "analysis.nc", self.grid)
         return {"time": iso(entry.time), **cycle, "spread": spread, **told}
@@ -257,6 +258,20 @@ def _refilled(ensemble, members):
     if there == members:
         return ensemble
     return jax.tree.map(lambda leaf: jnp.asarray(leaf)[np.arange(members) % there], ensemble)
+
+
+def _diagnostics(path):
+    """What an analysis noted of its observations."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise InputError(
+            f"{path} is damaged or gone; restore it, or delete {path.parent} so that the analysis "
+            "is made again"
+        )
+    return told
 
 
 def _spreads(path, grid):

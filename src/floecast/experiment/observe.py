@@ -1,6 +1,7 @@
 """What a file holds, in numbers and as a map: ``floecast observe``."""
 
 import errno
+import itertools
 import os
 from pathlib import Path
 
@@ -56,12 +57,12 @@ def observe(files, preset, time, out):
     InputError
         If there is no such preset, the time is none, or pictures cannot be written at `out`.
     """
-    grid = Grid.preset(preset)
+    grid, files = Grid.preset(preset), list(dict.fromkeys(files))
     if time is not None:
         seconds_of(time)
     if out is not None:
         _make_folder(out, len(files) > 1)
-    found, faults = {}, []
+    found, faults, drawn = {}, [], set()
     for file in files:
         try:
             told, maps = describe(file, grid, time)
@@ -72,7 +73,9 @@ def observe(files, preset, time, out):
         if out is not None and maps:
             first = told.get("shown") or [(told["times"] or {}).get("first", "")]
             title = f"{told['product']} {first[0][:10]}".rstrip()
-            pictures = draw(maps, grid, title, picture_path(out, file, len(files) > 1))
+            pictures = picture_paths(maps, out, file, len(files) > 1, drawn)
+            drawn.update(pictures)
+            draw(maps, grid, title, pictures)
             told["pictures"] = [str(path) for path in pictures]
             told["text"] += "\n" + "\n".join(f"  map        {path}" for path in pictures)
         found[str(file)] = told
@@ -173,7 +176,7 @@ def text_of(file, told):
     return "\n".join(lines)
 
 
-def draw(maps, grid, title, stem):
+def draw(maps, grid, title, paths):
     """Write a picture for each kind.
 
     Parameters
@@ -182,21 +185,12 @@ def draw(maps, grid, title, stem):
         Of `describe`.
     grid : Grid
     title : str
-    stem : Path
-        Path without suffix; the kind is added where there is more than one.
-
-    Returns
-    -------
-    list of Path
-        PNG files, each replaced in one step.
+    paths : sequence of Path
+        A PNG file for each, replaced in one step.
     """
-    made = []
-    for kind, found in maps.items():
-        path = stem.with_name(f"{stem.name}_{kind}.png" if len(maps) > 1 else f"{stem.name}.png")
+    for path, (kind, found) in zip(paths, maps.items(), strict=True):
         with replacing(path) as partial:
             partial.write_bytes(_picture(kind, found, grid, title))
-        made.append(path)
-    return made
 
 
 def _picture(kind, found, grid, title):
@@ -336,18 +330,32 @@ def _maps(found, grid):
     return maps
 
 
-def picture_path(out, file, several):
-    """Where the picture of a file goes, without its suffix.
+def picture_paths(kinds, out, file, several, taken=()):
+    """Where the pictures of a file go.
 
     Parameters
     ----------
+    kinds : collection of str
+        One picture each; where there is more than one, its name ends in the kind.
     out : Path
         A folder, or a name that ends in ``.png`` for one file.
     file : Path
     several : bool
         Whether there are other files.
+    taken : collection of Path
+        Pictures of other files, which keep their names: this one gets a number behind its name.
+
+    Returns
+    -------
+    list of Path
     """
-    return out.with_suffix("") if _is_picture(out, several) else out / Path(file).stem
+    stem = out.with_suffix("") if _is_picture(out, several) else out / Path(file).stem
+    endings = [f"_{kind}.png" for kind in kinds] if len(kinds) > 1 else [".png"]
+    for number in itertools.count(1):
+        name = stem.name if number == 1 else f"{stem.name}-{number}"
+        paths = [stem.with_name(name + ending) for ending in endings]
+        if not any(path in taken for path in paths):
+            return paths
 
 
 def _is_picture(out, several):

@@ -1,6 +1,7 @@
 """Training an emulator: data set, stages, validation, model card; resumable at any kill."""
 
 import json
+import shlex
 import time
 from pathlib import Path
 
@@ -184,6 +185,7 @@ class _Training:
         skill = validate(emulator, self.validation, steps=steps, **_EXAM, seed=self.config.seed)
         card = {
             "training": _without_places(self.config.model_dump(mode="json")),
+            "command": _command(self.config),
             "data": _without_places(self.source),
             "parameters": int(sum(leaf.size for leaf in jax.tree.leaves(emulator.network))),
             "machine": self.folder.manifest["machine"],
@@ -208,6 +210,16 @@ class _Training:
 
 def _network(emulator):
     return emulator.network
+
+
+def _command(config):
+    """What a terminal would be given for the same settings, whoever called."""
+    told = _without_places(config.model_dump(mode="json", exclude_defaults=True))
+    told.pop("preset", None)
+    words = ["floecast", "train", "--preset", config.preset]
+    for key, value in told.items():
+        words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join(words)
 
 
 def _without_places(tree):

@@ -14,7 +14,7 @@ from .weather_files import common_times, pieces_of, read_part
 
 _FASTEST = 100.0  # [m/s]
 _SEA_LEVEL_PRESSURE = 101325.0  # [Pa]
-_WATER_DENSITY = 1000.0  # [kg/m3]
+_FRESH_WATER = 1000.0  # density, in whose depth snowfall is told [kg/m3]
 _DRY_TO_VAPOUR = 287.0597 / 461.5250  # gas constants of dry air and water vapour [1]
 
 # Names in the files of both generations of the Copernicus data store, of GFS by wgrib2 and by
@@ -95,7 +95,7 @@ _UNITS = {
     "snowfall": {
         "kg m-2 s-1": (1.0, -1e-5, 0.1),
         "kg m-2": (1.0, -0.1, 3e3),
-        "m of water equivalent": (_WATER_DENSITY, -1e-4, 3.0),
+        "m of water equivalent": (_FRESH_WATER, -1e-4, 3.0),
     },
     "precipitation": {"kg m-2 s-1": (1.0, -1e-5, 0.1)},
     "snow_share": {"1": (1.0, 0.0, 1.0)},

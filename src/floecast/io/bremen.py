@@ -8,10 +8,10 @@ from floecast.core.calendar import DAY, to_seconds
 from floecast.observation.errors import concentration_error
 from floecast.observation.footprint import containing_cell
 
-from .concentration import attributes_of, daily_records, first_of, one_day
 from .gridded import GriddedValues, beside, to_field, to_observations
 from .native import NSIDC_3KM, NSIDC_6KM
 from .native_grid import NativeGrid, read_grid
+from .openings import attributes_of, daily_records, first_of, one_day
 from .source import Source
 from .status_flags import our_flags
 
@@ -80,7 +80,7 @@ def read_bremen_field(source, grid, day):
 def bremen_records(source):
     """Begin and end of the day of the file, ``(1,)`` each [s since 2000-01-01]."""
     if source.has("time"):
-        return daily_records(source, "time")
+        return daily_records(source)
     told = [str(value) for value in source.dataset.attrs.values()]
     dates = re.findall(r"(?<!\d)(20\d\d)-?([01]\d)-?([0-3]\d)(?!\d)", source.path.name)
     for text in told:

@@ -10,8 +10,8 @@ from floecast.observation.observations import FLAGS
 
 from .gridded import GriddedValues, beside, to_field, to_observations
 from .native_grid import read_grid
-from .source import seconds_of
-from .status_flags import CDR_BITS, CONFIDENCE, classes_of, our_flags
+from .openings import attributes_of, daily_records, first_of, one_day, records_in
+from .status_flags import CDR_BITS, CONFIDENCE, classes_of, join_classes, our_flags
 
 SSMIS_FOOTPRINT = 50e3
 """Full width at half maximum at 19 GHz, which sets the resolution of OSI SAF, NASA Team and
@@ -72,36 +72,24 @@ def read_osisaf_field(source, grid, day):
     return to_field(_osisaf(source, *one_day(day)), grid)
 
 
-def osisaf_records(source):
-    """Begin and end of each day in the file, ``(day,)`` each [s since 2000-01-01]."""
-    return daily_records(source, "time")
-
-
-def daily_records(source, name):
-    """Begin and end of the days of a variable of times [s since 2000-01-01]."""
-    day = source.seconds(name).reshape(-1) // DAY * DAY
-    if np.any(np.diff(day) <= 0):
-        source.refuse("a day comes twice, expected one record a day")
-    return day, day + DAY
-
-
 def _osisaf(source, start, end):
     dims = source.variable("ice_conc").dims
     if len(dims) != 3 or dims[0] != "time":
         source.refuse(f"ice_conc has dimensions {dims}, expected time, y and x")
     cells = read_grid(source, "ice_conc", _OSISAF_SPACINGS)
-    begin, stop = osisaf_records(source)
-    part, when = records_in(source, begin, stop, start, end)
+    begin, stop = daily_records(source)
+    chosen, part = records_in(source, begin, stop, start, end, dims)
+    when = begin[chosen]
     value = _percent(source, "ice_conc", dims, (-1.0, 101.0), **part)
     found = _osisaf_status(source, dims, **part)
     nothing = np.zeros(value.shape, bool)
-    raw = next((name for name in _RAW if source.has(name)), None)
+    raw = first_of(source, *_RAW)
     if raw is not None:
         before = _percent(source, raw, dims, _RAW_WITHIN, empty=True, **part)
         cut = found.get("filtered", nothing) | (value <= 0) | (value >= 1)
         value = np.where(cut & np.isfinite(before), before, value)
     value = np.where(found.get("absent", nothing), np.nan, value)
-    total = next((name for name in _TOTALS if source.has(name)), None)
+    total = first_of(source, *_TOTALS)
     error, assumed = concentration_error(np.clip(value, 0, 1)), True
     if total is not None:
         given = _uncertainty(source, total, dims, **part)
@@ -135,8 +123,7 @@ def _osisaf_status(source, dims, **part):
     if source.has("confidence_level"):
         source.variable("confidence_level", dims)
         more = classes_of(source, "confidence_level", values=CONFIDENCE, **part)
-        for kind, where in more.items():
-            found[kind] = found[kind] | where if kind in found else where
+        found = join_classes(found, more)
     return found
 
 
@@ -206,11 +193,6 @@ def read_cdr_field(source, grid, day):
     return to_field(_cdr(source, *one_day(day)), grid)
 
 
-def cdr_records(source):
-    """Begin and end of each day in the file, ``(day,)`` each [s since 2000-01-01]."""
-    return daily_records(source, "time")
-
-
 _QA = {
     1: "BT_weather_filter_applied",
     2: "NT_weather_filter_applied",
@@ -229,8 +211,9 @@ def _cdr(source, start, end):
     if len(dims) != 3:
         source.refuse(f"{name} has dimensions {dims}, expected time, y and x")
     cells = read_grid(source, name, (25e3,))
-    begin, stop = cdr_records(source)
-    part, when = records_in(source, begin, stop, start, end, dims[0])
+    begin, stop = daily_records(source)
+    chosen, part = records_in(source, begin, stop, start, end, dims)
+    when = begin[chosen]
     value = source.numbers(name, within=(0, 2.56), gaps=True, **part)
     code = np.where(np.isfinite(value), np.rint(100 * np.nan_to_num(value)), 255).astype(int)
     hole = code == 251
@@ -242,8 +225,7 @@ def _cdr(source, start, end):
     qa = first_of(source, "cdr_seaice_conc_qa_flag", "qa_of_cdr_seaice_conc")
     if qa is not None:
         source.variable(qa, dims)
-        for kind, where in classes_of(source, qa, bits=_QA, **part).items():
-            found[kind] = found[kind] | where if kind in found else where
+        found = join_classes(found, classes_of(source, qa, bits=_QA, **part))
     error = concentration_error(value)
     assumed: bool | np.ndarray = True
     deviation = first_of(source, "cdr_seaice_conc_stdev", "stdev_of_cdr_seaice_conc")
@@ -268,28 +250,3 @@ def _cdr(source, start, end):
         SSMIS_FOOTPRINT,
         assumed=assumed,
     )
-
-
-# --- shared ---------------------------------------------------------------------------------------
-
-
-def first_of(source, *names):
-    """The first of some variables that a file has, None if it has none."""
-    return next((name for name in names if source.has(name)), None)
-
-
-def attributes_of(source):
-    """All global attributes as one text."""
-    return " ".join(str(value) for value in source.dataset.attrs.values())
-
-
-def one_day(day):
-    """Begin and end of the day of a time [s since 2000-01-01]."""
-    begin = seconds_of(day) // DAY * DAY
-    return begin, begin + DAY
-
-
-def records_in(source, begin, stop, start, end, dim="time"):
-    """Index of the records in a period, as keywords, and where each begins."""
-    chosen = np.flatnonzero(source.period(begin, stop, start, end))
-    return {dim: slice(chosen[0], chosen[-1] + 1)}, begin[chosen]

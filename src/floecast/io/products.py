@@ -21,6 +21,7 @@ from . import (
     wind_series,
 )
 from .ice_layouts import LAYOUTS
+from .openings import daily_records
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ PRODUCTS = (
         satellite.is_nsidc,
         satellite.read_nsidc,
         satellite.read_nsidc_field,
-        satellite.nsidc_records,
+        daily_records,
     ),
     _daily(
         "nsidc_cdr",
@@ -145,7 +146,7 @@ PRODUCTS = (
         _holds("cdr_seaice_conc"),
         concentration.read_cdr,
         concentration.read_cdr_field,
-        concentration.cdr_records,
+        daily_records,
     ),
     _daily(
         "osisaf_concentration",
@@ -153,7 +154,7 @@ PRODUCTS = (
         _holds("ice_conc"),
         concentration.read_osisaf,
         concentration.read_osisaf_field,
-        concentration.osisaf_records,
+        daily_records,
     ),
     _daily(
         "amsr2_bremen",

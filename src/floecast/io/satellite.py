@@ -17,8 +17,8 @@ from floecast.observation.observations import FLAGS, observations
 from .gridded import beside
 from .grids import GridDefinition
 from .native import NSIDC_25KM
+from .openings import daily_records, one_day, records_in
 from .regrid import regrid
-from .source import seconds_of
 
 SENSOR_FOOTPRINT = 50e3
 """Full width at half maximum of the SSMIS footprint at 19 GHz, which NASA Team uses [m]."""
@@ -123,8 +123,7 @@ def read_nsidc_field(source, grid, day):
     Conservative mean of the good native cells. Those near the coast, which land makes look icy, are
     used only where the others cover less than half of a cell. A suspect day has no value at all.
     """
-    begin = seconds_of(day) // DAY * DAY
-    _, (code,) = _nsidc_codes(source, grid, begin, begin + DAY)
+    _, (code,) = _nsidc_codes(source, grid, *one_day(day))
     flag, value = _nsidc_flags(code), code / _FULL
     native = GridDefinition.projected(NSIDC_25KM.x, NSIDC_25KM.y, "EPSG:3411")
     measured = (code <= _FULL) & (flag & FLAGS["suspect"] == 0)
@@ -134,14 +133,6 @@ def read_nsidc_field(source, grid, day):
     )
     field = np.where(np.isfinite(inner), inner, all_cells)
     return np.where(grid.mask_t, field, np.nan)
-
-
-def nsidc_records(source):
-    """Begin and end of each day in the file, ``(day,)`` each [s since 2000-01-01]."""
-    day = source.seconds("time") // DAY * DAY
-    if np.any(np.diff(day) <= 0):
-        source.refuse("a day comes twice, expected one record a day")
-    return day, day + DAY
 
 
 def _nsidc_codes(source, grid, start, end):
@@ -159,9 +150,8 @@ def _nsidc_codes(source, grid, start, end):
         if unit not in ("1", _FRACTION):
             source.refuse(f"{name} is in {unit!r}, expected codes without a unit")
     NSIDC_25KM.check(source, names[0], "x", "y")
-    day, day_end = nsidc_records(source)
-    chosen = np.flatnonzero(source.period(day, day_end, start, end))
-    part = slice(chosen[0], chosen[-1] + 1)
+    day, day_end = daily_records(source)
+    chosen, part = records_in(source, day, day_end, start, end, code.dims)
     codes = _most_complete([_bytes(source, name, part) for name in names])
     land = (codes == _COAST) | (codes == _LAND)
     ocean, inside = _inside(grid, *NSIDC_25KM.on(grid))
@@ -191,7 +181,7 @@ def nsidc_names(source):
 def _bytes(source, name, part):
     """Codes as they stand in the file, which xarray takes for packed fractions."""
     variable = source.variable(name)
-    values = source.read(variable, time=part)
+    values = source.read(variable, **part)
     if values.dtype == np.uint8:
         return values
     scale = variable.encoding.get("scale_factor", 1.0)

@@ -73,6 +73,11 @@ def classes_of(source, name, *, bits=None, values=None, **index):
     return found
 
 
+def join_classes(found, more):
+    """Classes of two flags as one: a cell is of a class where either says so."""
+    return found | {kind: found.get(kind, False) | where for kind, where in more.items()}
+
+
 def our_flags(found, shape):
     """Bits of `FLAGS` for classes of `classes_of`, as an int array of a shape."""
     flag = np.zeros(shape, np.int32)

@@ -8,8 +8,9 @@ from floecast.observation.observations import FLAGS
 
 from .gridded import GriddedValues, to_field, to_observations
 from .native_grid import read_grid
+from .openings import part_of, records_in
 from .source import seconds_of
-from .status_flags import classes_of, our_flags
+from .status_flags import classes_of, join_classes, our_flags
 
 LEAST_THICKNESS_ERROR = 0.02
 """No thickness is taken to be better than this [m]."""
@@ -148,7 +149,7 @@ def read_smos(source, grid, start, end):
     dims = _dims(source, name)
     cells = read_grid(source, name, (12.5e3,))
     begin, stop = smos_records(source)
-    chosen, part = _chosen(source, dims, begin, stop, start, end)
+    chosen, part = records_in(source, begin, stop, start, end, dims)
     value = _thickness(source, name, dims, len(chosen), part)
     value = np.where(value > 0, value, np.nan)
     error = _thickness(source, "ice_thickness_uncertainty", dims, len(chosen), part)
@@ -226,18 +227,17 @@ def _gridded(source, name, error_name, start, end, spacings, covers=True):
     cells = read_grid(source, name, spacings)
     begin, stop = thickness_records(source)
     if covers:
-        chosen, part = _chosen(source, dims, begin, stop, start, end)
+        chosen, part = records_in(source, begin, stop, start, end, dims)
     else:
         centre = (begin + stop) // 2
         chosen = np.flatnonzero((centre >= start) & (centre < end))
-        part = _index(dims, chosen)
+        part = part_of(dims, chosen)
     value = _thickness(source, name, dims, len(chosen), part)
     found = {}
     for flag, values in (("status_flag", _STATUS), ("quality_flag", _QUALITY), ("flag_miz", None)):
         if source.has(flag) and source.variable(flag).dims == dims:
-            for kind, where in classes_of(source, flag, values=values, **part).items():
-                where = where.reshape(value.shape)
-                found[kind] = found[kind] | where if kind in found else where
+            more = classes_of(source, flag, values=values, **part)
+            found = join_classes(found, {kind: more[kind].reshape(value.shape) for kind in more})
     for kind in ("absent", "filtered"):  # there is no thickness of open water
         value = np.where(found.get(kind, False), np.nan, value)
     error = np.full(value.shape, THICKNESS_ERROR)
@@ -264,15 +264,6 @@ def _dims(source, name):
     if len(dims) not in (2, 3):
         source.refuse(f"{name} has dimensions {dims}, expected y and x, with or without a time")
     return dims
-
-
-def _chosen(source, dims, begin, stop, start, end):
-    chosen = np.flatnonzero(source.period(begin, stop, start, end))
-    return chosen, _index(dims, chosen)
-
-
-def _index(dims, chosen):
-    return {dims[0]: slice(chosen[0], chosen[-1] + 1)} if len(dims) == 3 else {}
 
 
 def _thickness(source, name, dims, records, part):

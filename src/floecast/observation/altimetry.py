@@ -1,6 +1,8 @@
 """Altimetry: thickness and freeboard of ice that floats under its snow."""
 
-DENSITY = {"water": 1026.0, "ice": 917.0, "snow": 330.0}
+from floecast.core.constants import ICE_DENSITY, MOVING_WATER_DENSITY, SNOW_DENSITY
+
+DENSITY = {"water": MOVING_WATER_DENSITY, "ice": ICE_DENSITY, "snow": SNOW_DENSITY}
 """Of sea water, sea ice and snow [kg/m3].
 
 Those of the simulator and of the freeboard operator of DART. Products take 1024 for water, and for

@@ -20,9 +20,6 @@ def card_page(card, name):
     str
     """
     training, machine, told = card["training"], card["machine"], card["validation"]
-    command = f"floecast train --preset {training['preset']}"
-    if training["seed"]:
-        command += f" --set seed={training['seed']}"
     stages = "; ".join(
         f"{one['name']}: {one['updates']} updates of {one['batch']} pieces, chains of "
         f"{one['steps']}, {one['members']} member{'s' * (one['members'] > 1)}"
@@ -32,8 +29,9 @@ def card_page(card, name):
         f"# Model card: {name}",
         "",
         f"Steps of {training['step_hours']} h on {training['preset']}, "
-        f"{card['parameters'] / 1e6:.2f} million parameters. Made with `{command}`.",
+        f"{card['parameters'] / 1e6:.2f} million parameters.",
         "",
+        f"- Settings: those of `{card['command']}`, files without their folders.",
         f"- Data: {_data(card['data'])}.",
         f"- Training: {stages}; seed {training['seed']}.",
         f"- Hardware: {machine['cores']} cores, {', '.join(card['devices'])}; hours: "

@@ -10,7 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from floecast.core.constants import FREEZING_POINT, GRAVITY
+from floecast.core.constants import (
+    FREEZING_POINT,
+    GRAVITY,
+    ICE_DENSITY,
+    MOVING_WATER_DENSITY,
+    SNOW_DENSITY,
+)
 from floecast.core.errors import InputError
 from floecast.core.parameter import bounded, whole_number
 
@@ -20,7 +26,6 @@ from .bbm_kernel import Ground, advance
 from .egrid import EGrid
 from .interfaces import AbstractRheology
 from .momentum import (
-    WATER_DENSITY,
     air_stress,
     face_means,
     gradient_at_faces,
@@ -116,8 +121,8 @@ class BBM(AbstractRheology):
     cross_nudging: Float[Array, ""] = bounded(1.0, 0, ends=True)
     air_drag: Float[Array, ""] = bounded(1.6e-3, 0, ends=True)
     water_drag: Float[Array, ""] = bounded(5.2e-3, 0, ends=True)
-    ice_density: Float[Array, ""] = bounded(917.0, 0)
-    snow_density: Float[Array, ""] = bounded(330.0, 0, ends=True)
+    ice_density: Float[Array, ""] = bounded(ICE_DENSITY, 0)
+    snow_density: Float[Array, ""] = bounded(SNOW_DENSITY, 0, ends=True)
     substeps: int | None = eqx.field(static=True, default=None)
     y_first: bool = eqx.field(static=True, default=False)
 
@@ -215,7 +220,7 @@ class BBM(AbstractRheology):
             y=concentration * stress[1] - weight * tilt[1],
             current_x=current[0],
             current_y=current[1],
-            water=WATER_DENSITY * self.water_drag * concentration,
+            water=MOVING_WATER_DENSITY * self.water_drag * concentration,
             coriolis=coriolis,
         )
 

@@ -7,7 +7,7 @@ import numpy as np
 from floecast.atmosphere.surface_balance import SurfaceFlux
 from floecast.core.constants import ICE_MELTING, MELTING_POINT, SNOW_DENSITY, STEFAN_BOLTZMANN
 
-from .phase_change import ICE_HEAT, Column
+from .phase_change import Column
 from .winton_column import (
     lower_enthalpy,
     lower_temperature,
@@ -173,33 +173,3 @@ def winton_run(first_year=1900, last_year=2010, *, lag=True, dtype=float):
     names = (*names, "upper_temperature", "lower_temperature")
     year = 366 if _is_leap(last_year) else 365
     return {name: field[-year:] for name, field in zip(names, history, strict=True)}
-
-
-def zero_layer_run(column_physics, first_year=1900, last_year=2010, *, dtype=float):
-    """The zero-layer column under this forcing, without lag.
-
-    Parameters
-    ----------
-    column_physics : ZeroLayer
-        Of which `step_column` is used.
-    first_year, last_year : int
-    dtype : dtype
-
-    Returns
-    -------
-    (days,) array
-        Thickness after each day of the last year [m].
-    """
-
-    def step(column, day):
-        flux, snowfall = surface_flux(day, column.surface_temperature, column.snow_depth)
-        bottom = jnp.asarray(BOTTOM_TEMPERATURE, dtype)
-        new, _ = column_physics.step_column(column, flux, OCEAN_FLUX, bottom, snowfall, DAY)
-        return new, new.thickness
-
-    values = (3.0, 0.3, ICE_MELTING, -ICE_HEAT)
-    thickness, snow, surface, enthalpy = (jnp.asarray(value, dtype) for value in values)
-    days = {name: jnp.asarray(v, dtype) for name, v in forcing(first_year, last_year).items()}
-    column = Column(thickness, snow, surface, (enthalpy,))
-    _, history = jax.lax.scan(step, column, days)
-    return history[-(366 if _is_leap(last_year) else 365) :]

@@ -10,7 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from floecast.core.constants import GRAVITY, ICE_DENSITY, SNOW_DENSITY
+from floecast.core.constants import (
+    AIR_DENSITY,
+    GRAVITY,
+    ICE_DENSITY,
+    MOVING_WATER_DENSITY,
+    SNOW_DENSITY,
+)
 from floecast.core.errors import InputError
 from floecast.core.parameter import bounded, whole_number
 from floecast.core.precision import cast
@@ -121,8 +127,8 @@ class MEVP(AbstractRheology):
     water_drag: Float[Array, ""] = bounded(5.5e-3, 0, ends=True)
     least_drag: Float[Array, ""] = bounded(0.0, 0, ends=True)
     turning_angle: Float[Array, ""] = bounded(0.0)
-    air_density: Float[Array, ""] = bounded(1.3, 0)
-    water_density: Float[Array, ""] = bounded(1026.0, 0)
+    air_density: Float[Array, ""] = bounded(AIR_DENSITY, 0)
+    water_density: Float[Array, ""] = bounded(MOVING_WATER_DENSITY, 0)
     ice_density: Float[Array, ""] = bounded(ICE_DENSITY, 0)
     snow_density: Float[Array, ""] = bounded(SNOW_DENSITY, 0, ends=True)
     iterations: int = eqx.field(static=True, default=120)

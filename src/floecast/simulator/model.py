@@ -163,6 +163,15 @@ class Simulator(eqx.Module):
         ------
         InputError
             If a drifter is on land or outside of the grid, or the state is not a single one.
+
+        Notes
+        -----
+        An `IceState` does not hold the heat of the mixed layer, and none of it is found again: the
+        water is freezing, but for open water where `forcing` itself has an `ocean_temperature`
+        above that, which then counts by the fraction of open water. `ocean` of the simulator is
+        not asked; the layer follows it from the first step on, within its `relaxation_time`. So a
+        run in the melt season that goes on from an `IceState` melts less ice at first than one
+        that goes on from its `SimulatorState`, which keeps that heat.
         """
         check_single(state)
         if isinstance(state, SimulatorState):

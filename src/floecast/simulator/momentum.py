@@ -2,12 +2,8 @@
 
 import jax.numpy as jnp
 
+from floecast.core.constants import AIR_DENSITY
 from floecast.core.operators import east, gradient, north, south, t_to_u, t_to_v, west
-
-AIR_DENSITY = 1.3
-"""[kg/m3]"""
-WATER_DENSITY = 1026.0
-"""Of sea water, as in the published cases of dynamics [kg/m3]."""
 
 
 def drag_stress(u, v, density, coefficient):

@@ -1,26 +1,17 @@
 """Thermodynamics with the three-layer column of Winton (2000) over a slab mixed layer."""
 
 from dataclasses import replace
-from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from floecast.atmosphere.surface_balance import SurfaceBalance
-from floecast.core.constants import MELTING_POINT, THIN
+from floecast.core.constants import THIN
 from floecast.core.parameter import bounded
 
-from .ice_cover import (
-    NEEDS,
-    Cover,
-    advance_cover,
-    read_weather,
-    squared_drift,
-    starting_temperatures,
-    with_cover,
-)
-from .interfaces import AbstractThermodynamics
+from .column_thermodynamics import AbstractColumnThermodynamics
+from .ice_cover import starting_temperatures
 from .mixed_layer import MixedLayer
 from .winton_column import (
     lower_enthalpy,
@@ -50,7 +41,7 @@ class ColumnState(eqx.Module):
     mixed_layer_temperature: Float[Array, "*member y x"]
 
 
-class Winton(AbstractThermodynamics):
+class Winton(AbstractColumnThermodynamics):
     """Winton's column under a bulk surface balance, over a slab mixed layer.
 
     Parameters
@@ -77,8 +68,6 @@ class Winton(AbstractThermodynamics):
     ice_conductivity: Float[Array, ""] = bounded(2.0334, 0)
     snow_conductivity: Float[Array, ""] = bounded(0.31, 0)
     closing_thickness: Float[Array, ""] = bounded(0.5, THIN, ends=True)
-
-    needs: ClassVar[tuple[str, ...]] = NEEDS
 
     def memory(self, state, fields, grid):
         """Temperatures in a plausible balance to start from.
@@ -118,7 +107,10 @@ class Winton(AbstractThermodynamics):
         tuple of (y, x) array
             [J/m3]
         """
-        memory = state.thermodynamics
+        return self.enthalpies(state.thermodynamics)
+
+    def enthalpies(self, memory):
+        """See `AbstractColumnThermodynamics.enthalpies`."""
         return upper_enthalpy(memory.upper_temperature), lower_enthalpy(memory.lower_temperature)
 
     def with_contents(self, state, ratios):
@@ -146,18 +138,7 @@ class Winton(AbstractThermodynamics):
         return replace(state, thermodynamics=memory)
 
     def new_ice(self, freezing_point):
-        """Enthalpies of ice that has just frozen.
-
-        Parameters
-        ----------
-        freezing_point : (...) array
-            [C]
-
-        Returns
-        -------
-        upper, lower : (...) array
-            Of the two layers [J/m3].
-        """
+        """See `AbstractColumnThermodynamics.new_ice`; two layers."""
         return upper_enthalpy(freezing_point), lower_enthalpy(freezing_point)
 
     def step_column(self, column, flux, ocean_flux, bottom_temperature, snowfall, dt):
@@ -173,61 +154,11 @@ class Winton(AbstractThermodynamics):
             snow_conductivity=self.snow_conductivity,
         )
 
-    def surface_temperatures(self, state, weather):
-        """See `AbstractThermodynamics.surface_temperatures`."""
-        memory = state.thermodynamics
-        return (
-            memory.surface_temperature + MELTING_POINT,
-            memory.mixed_layer_temperature + MELTING_POINT,
-        )
-
-    def cover(self, state):
-        """What the column sees of a state.
-
-        Parameters
-        ----------
-        state : SimulatorState
-
-        Returns
-        -------
-        Cover
-        """
-        memory = state.thermodynamics
-        return Cover(
-            concentration=state.concentration,
-            ice_volume=state.ice_volume,
-            snow_volume=state.snow_volume,
-            damage=state.damage,
-            age=state.age,
-            surface_temperature=memory.surface_temperature,
-            enthalpy=self.contents(state),
-            water_temperature=memory.mixed_layer_temperature,
-        )
-
-    def advance(self, state, forcing, grid, dt):
-        """See `AbstractThermodynamics.advance`; snowfall is read where the forcing has it."""
-        return self.advance_with_budget(state, forcing, grid, dt)[0]
-
-    def advance_with_budget(self, state, forcing, grid, dt):
-        """`advance`, with what went in and out.
-
-        Parameters
-        ----------
-        state, forcing, grid, dt
-            As in `advance`.
-
-        Returns
-        -------
-        state : SimulatorState
-        budget : Budget
-        """
-        weather = read_weather(forcing, grid)
-        drift = squared_drift(state, weather, grid)
-        cover, budget = advance_cover(self.cover(state), weather, drift, dt, self)
-        memory = ColumnState(
+    def remembered(self, cover):
+        """See `AbstractColumnThermodynamics.remembered`."""
+        return ColumnState(
             surface_temperature=cover.surface_temperature,
             upper_temperature=upper_temperature(cover.enthalpy[0]),
             lower_temperature=lower_temperature(cover.enthalpy[1]),
             mixed_layer_temperature=cover.water_temperature,
         )
-        return with_cover(state, cover, memory, grid), budget

@@ -1,25 +1,15 @@
 """Thermodynamics with the zero-layer column of Semtner (1976) over a slab mixed layer."""
 
-from typing import ClassVar
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from floecast.atmosphere.surface_balance import SurfaceBalance
-from floecast.core.constants import ICE_MELTING, LATENT_HEAT, MELTING_POINT, THIN
+from floecast.core.constants import ICE_MELTING, LATENT_HEAT, THIN
 from floecast.core.parameter import bounded
 
-from .ice_cover import (
-    NEEDS,
-    Cover,
-    advance_cover,
-    read_weather,
-    squared_drift,
-    starting_temperatures,
-    with_cover,
-)
-from .interfaces import AbstractThermodynamics
+from .column_thermodynamics import AbstractColumnThermodynamics
+from .ice_cover import starting_temperatures
 from .mixed_layer import MixedLayer
 from .phase_change import ICE_HEAT, SNOW_HEAT, Column, ColumnChange, flood, melt, sublimate
 
@@ -42,7 +32,7 @@ class SurfaceState(eqx.Module):
     mixed_layer_temperature: Float[Array, "*member y x"]
 
 
-class ZeroLayer(AbstractThermodynamics):
+class ZeroLayer(AbstractColumnThermodynamics):
     """Ice and snow without heat capacity under a bulk surface balance, over a slab mixed layer.
 
     Parameters
@@ -77,8 +67,6 @@ class ZeroLayer(AbstractThermodynamics):
     conduction_factor: Float[Array, ""] = bounded(1.065, 0)
     closing_thickness: Float[Array, ""] = bounded(0.5, THIN, ends=True)
 
-    needs: ClassVar[tuple[str, ...]] = NEEDS
-
     def memory(self, state, fields, grid):
         """Temperatures to start from; see `Winton.memory`.
 
@@ -97,43 +85,16 @@ class ZeroLayer(AbstractThermodynamics):
         """`state`, there being no `ratios`."""
         return state
 
+    def enthalpies(self, memory):
+        """See `AbstractColumnThermodynamics.enthalpies`; one layer, whatever its temperature."""
+        return self.new_ice(memory.surface_temperature)
+
     def new_ice(self, freezing_point):
-        """Enthalpy of all ice, whatever the freezing point.
-
-        Parameters
-        ----------
-        freezing_point : (...) array
-            [C]
-
-        Returns
-        -------
-        tuple of one (...) array
-            [J/m3]
-        """
+        """See `AbstractColumnThermodynamics.new_ice`; that of all ice."""
         return (jnp.full_like(freezing_point, -ICE_HEAT),)
 
     def step_column(self, column, flux, ocean_flux, bottom_temperature, snowfall, dt):
-        """Advance the column by one step.
-
-        Parameters
-        ----------
-        column : Column
-            With one layer.
-        flux : SurfaceFlux
-            At the surface temperature of `column`.
-        ocean_flux : (...) array
-            From the ocean to the ice [W/m2].
-        bottom_temperature : (...) array
-            [C]
-        snowfall : (...) array
-            [kg/m2/s]
-        dt : float
-            [s]
-
-        Returns
-        -------
-        Column
-        ColumnChange
+        """See `AbstractColumnThermodynamics.step_column`; the column has one layer.
 
         Notes
         -----
@@ -178,59 +139,9 @@ class ZeroLayer(AbstractThermodynamics):
         )
         return Column(ice + flooded, snow, surface, column.enthalpy), change
 
-    def surface_temperatures(self, state, weather):
-        """See `AbstractThermodynamics.surface_temperatures`."""
-        memory = state.thermodynamics
-        return (
-            memory.surface_temperature + MELTING_POINT,
-            memory.mixed_layer_temperature + MELTING_POINT,
-        )
-
-    def cover(self, state):
-        """What the column sees of a state.
-
-        Parameters
-        ----------
-        state : SimulatorState
-
-        Returns
-        -------
-        Cover
-        """
-        memory = state.thermodynamics
-        return Cover(
-            concentration=state.concentration,
-            ice_volume=state.ice_volume,
-            snow_volume=state.snow_volume,
-            damage=state.damage,
-            age=state.age,
-            surface_temperature=memory.surface_temperature,
-            enthalpy=self.new_ice(memory.surface_temperature),
-            water_temperature=memory.mixed_layer_temperature,
-        )
-
-    def advance(self, state, forcing, grid, dt):
-        """See `AbstractThermodynamics.advance`; snowfall is read where the forcing has it."""
-        return self.advance_with_budget(state, forcing, grid, dt)[0]
-
-    def advance_with_budget(self, state, forcing, grid, dt):
-        """`advance`, with what went in and out.
-
-        Parameters
-        ----------
-        state, forcing, grid, dt
-            As in `advance`.
-
-        Returns
-        -------
-        state : SimulatorState
-        budget : Budget
-        """
-        weather = read_weather(forcing, grid)
-        drift = squared_drift(state, weather, grid)
-        cover, budget = advance_cover(self.cover(state), weather, drift, dt, self)
-        memory = SurfaceState(
+    def remembered(self, cover):
+        """See `AbstractColumnThermodynamics.remembered`."""
+        return SurfaceState(
             surface_temperature=cover.surface_temperature,
             mixed_layer_temperature=cover.water_temperature,
         )
-        return with_cover(state, cover, memory, grid), budget

@@ -35,8 +35,9 @@ def years_later(time: int, years: int) -> int:
     stamp = to_datetime64(time).astype("datetime64[s]")
     month = stamp.astype("datetime64[M]")
     into = stamp - month
-    shifted = month + 12 * years
-    last = (shifted + 1).astype("datetime64[D]") - shifted.astype("datetime64[D]")
+    shifted = month + np.timedelta64(12 * years, "M")
+    following = shifted + np.timedelta64(1, "M")
+    last = following.astype("datetime64[D]") - shifted.astype("datetime64[D]")
     day = np.minimum(into.astype("timedelta64[D]"), last - np.timedelta64(1, "D"))
     within = into - into.astype("timedelta64[D]")
     return to_seconds(shifted.astype("datetime64[s]") + day + within)

@@ -4,6 +4,7 @@ import logging
 import re
 import tempfile
 import zipfile
+import zlib
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from floecast.core.errors import InputError
 
 from ..source import open_source
 from .errors import NotFetched, NotThere
+
+# How many times its archive a file may fill; packed fields fill two or three times theirs.
+_MOST_TIMES = 100
 
 
 def bring_request(item, path, web):
@@ -126,22 +130,38 @@ def _refusal(dataset, error, login):
 
 
 def _unpack(path, dataset):
-    """Put the one netCDF file of an archive in the place of the archive."""
+    """Put the one netCDF file of an archive in the place of the archive, if it is not too large."""
+    most = _MOST_TIMES * path.stat().st_size
+    unpacked = path.with_name(f"{path.name}.unpacked")
     try:
         with zipfile.ZipFile(path) as archive:
             inside = [entry for entry in archive.infolist() if entry.filename.endswith(".nc")]
             if len(inside) != 1:
                 raise NotFetched(f"{dataset}: an archive of {len(inside)} files came, expected one")
-            unpacked = path.with_name(f"{path.name}.unpacked")
-            try:
-                with archive.open(inside[0]) as source, unpacked.open("wb") as target:
-                    while chunk := source.read(2**20):
-                        target.write(chunk)
-                unpacked.replace(path)
-            finally:
-                unpacked.unlink(missing_ok=True)
-    except zipfile.BadZipFile as error:
+            told = inside[0].file_size
+            if told > most:
+                raise NotFetched(
+                    f"{dataset}: an archive of {path.stat().st_size} bytes came whose file would "
+                    f"have {told}, over {_MOST_TIMES} times as many; not unpacked, try again later"
+                )
+            with archive.open(inside[0]) as source, unpacked.open("wb") as target:
+                came = 0
+                while chunk := source.read(2**20):
+                    came += len(chunk)
+                    if came > told:
+                        break
+                    target.write(chunk)
+            if came != told:
+                raise NotFetched(
+                    f"{dataset}: the archive is damaged (its file has {came} bytes or more, "
+                    f"expected {told})"
+                )
+        unpacked.replace(path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        # The last is of an archive with a password or of an unknown kind of compression.
         raise NotFetched(f"{dataset}: the archive is damaged ({error})") from None
+    finally:
+        unpacked.unlink(missing_ok=True)
 
 
 def _open(path, dataset):

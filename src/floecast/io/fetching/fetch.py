@@ -76,6 +76,7 @@ def fetch(product, first, last, data, *, manners=None, dry_run=False, progress=N
 
     check_account(row.title, row.login)
     folder = Path(data) / product
+    _check_folder(folder)
     agent = f"floecast/{metadata.version('floecast')}"
     told = {"product": product, "folder": str(folder), "fetched": [], "present": []}
     told |= {"missing": [], "failed": []}
@@ -176,6 +177,13 @@ def _days(first, last):
     if last < first:
         raise InputError(f"the last day {last} is before the first day {first}")
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _check_folder(folder):
+    """Refuse what can be no folder, whether or not anything is to be written."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise InputError(f"{there} is a file, expected a folder; name another one by --data")
 
 
 def _needs(package):

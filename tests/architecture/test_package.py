@@ -61,3 +61,20 @@ def test_forecast_calls_the_function(monkeypatch):
 def test_forecast_is_callable_whatever_is_imported_first(first):
     code = f"{first}\nimport floecast\nassert callable(floecast.forecast)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+EVERY = """
+import importlib, pkgutil
+import floecast
+from jax._src import xla_bridge
+for one in pkgutil.walk_packages(floecast.__path__, "floecast."):
+    if one.name not in ("floecast.emulator.torch_bridge", "floecast.emulator.torch_function"):
+        importlib.import_module(one.name)  # these two need PyTorch
+    assert not xla_bridge.backends_are_initialized(), one.name
+"""
+
+
+def test_importing_takes_no_device():
+    """A device taken on import is one that several processes can no longer share out."""
+    result = subprocess.run([sys.executable, "-c", EVERY], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

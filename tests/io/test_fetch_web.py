@@ -306,12 +306,15 @@ from floecast.io.fetching.kinds import Addresses, Product, Series
 from floecast.core.errors import InputError
 series = Series(sys.argv[1] + "/{day:%Y%m%d}.nc")
 products.PRODUCTS["test"] = Product("a test", Addresses((series,)), "here")
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
 if len(sys.argv) > 3:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), before[1]))
 try:
     fetch("test", "2015-01-01", "2015-01-01", sys.argv[2], manners=Manners(flush_bytes=10_000))
 except InputError as error:
     sys.exit(str(error))
+finally:  # what measures the tests writes when the process ends
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 """
 
 

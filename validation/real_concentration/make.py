@@ -150,7 +150,7 @@ def persisted(file, work):
         path.parent.mkdir(parents=True, exist_ok=True)
         with xr.open_dataset(work / "observed" / "all.nc") as known, xr.open_dataset(file) as data:
             observed = known["concentration"].sel(time=data["forecast_reference_time"].values)
-            made = data[["concentration", "crs"]].isel(realization=slice(3)).load()
+            made = data[["concentration", "crs"]].load()
             mean = made["concentration"].mean("realization").isel(time=0, drop=True)
             kept = observed.fillna(mean).values
             made["concentration"].values[:] = kept
@@ -201,9 +201,9 @@ def page(cards, raw):
         f"From {CALIBRATED:%d %B %Y} on each forecast is also **calibrated** by the ones before it "
         "and what was observed after them (`floecast calibrate`), with nothing used that lay in "
         "the future. *Calibrated persistence* had the same treatment with the observed field in "
-        "the place of the forecast: the difference to it is what the emulator itself is worth "
-        "without weather. Members of both are quantiles, which the fair CRPS takes for random "
-        "draws: it flatters them by up to 2 %.",
+        "the place of all members: the difference to it is what the emulator itself is worth "
+        "without weather. The 40 members of both are quantiles, which the fair CRPS and SPS take "
+        "for random draws: that flatters them by a 39th, 3 %, beside the others.",
         "",
         "![Scores against lead](forecast.png)",
     ]

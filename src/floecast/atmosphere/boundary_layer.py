@@ -78,7 +78,7 @@ class BoundaryLayer(eqx.Module):
 
     surface_layer: AbstractSurfaceLayer = eqx.field(default_factory=SurfaceLayer)
     levels: Levels = Levels.stretched()
-    closure: Closure = Closure()
+    closure: Closure = eqx.field(default_factory=Closure)
     relaxation_inside: Float[Array, ""] = eqx.field(converter=parameter, default=math.inf)
     relaxation_above: Float[Array, ""] = eqx.field(converter=parameter, default=5400.0)
     pressure: Float[Array, ""] = eqx.field(converter=parameter, default=101325.0)

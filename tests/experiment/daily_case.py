@@ -9,7 +9,7 @@ import pytest
 from floecast.config import make_config
 from floecast.core.calendar import DAY, iso, to_seconds
 from floecast.cycle_schema import CycleConfig
-from floecast.experiment import daily_steps
+from floecast.experiment import daily_inputs, daily_steps
 from floecast.experiment.daily import catch_up
 from floecast.io import run_folder, satellite
 from tests.io import layouts, product_layouts
@@ -46,7 +46,7 @@ SETTINGS = {
 
 @contextmanager
 def quickened():
-    """Footprints of the same cells found once, and a report that is not drawn."""
+    """Footprints found once, a report that is not drawn, files not tried in another process."""
     found, known = {}, run_folder.versions()
     footprints = satellite.footprints
 
@@ -59,6 +59,7 @@ def quickened():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(satellite, "footprints", once)
         patch.setattr(run_folder, "versions", lambda: known)
+        patch.setattr(daily_inputs, "lost_on", lambda paths: {})
         patch.setattr(
             daily_steps, "write_report", lambda path: (path / "report.html").write_text("drawn")
         )

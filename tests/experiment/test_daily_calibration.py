@@ -9,7 +9,7 @@ from floecast.config import make_config
 from floecast.core.errors import InputError
 from floecast.core.grid import Grid
 from floecast.cycle_schema import CycleConfig
-from floecast.experiment import daily_calibration
+from floecast.experiment import daily_calibration, daily_inputs
 from floecast.experiment.calibrate_files import calibrate_files
 from floecast.experiment.daily import Code
 from floecast.experiment.daily_archive import Archive
@@ -98,3 +98,22 @@ def test_a_field_that_cannot_be_read_is_told(week, monkeypatch):
         week.time, "nsidc0081", Grid.preset("arctic100"), archive, inputs
     )
     assert [file.name for file in files] == ["2015.nc"] and notes == []
+
+
+def test_a_file_that_never_opens_is_a_fault_and_no_more(week, monkeypatch):
+    bad = week.data / "sic" / "bad.nc"
+    bad.write_bytes(b"damaged")
+    tried = []
+
+    def lost_on(paths):
+        tried.append([path.name for path in paths])
+        return {path: "it could not be opened in 60 s" for path in paths if path == bad}
+
+    monkeypatch.setattr(daily_inputs, "lost_on", lost_on)
+    inputs = Inputs(week.config, week.data, week.out / "inputs.json")
+    inputs.look()
+    inputs.look()
+    bad.unlink()
+    assert tried == [["bad.nc"], []], "known files are not tried again"
+    assert list(inputs.faults) == ["sic/bad.nc"]
+    assert "could not be opened in 60 s; it is damaged" in inputs.faults["sic/bad.nc"]

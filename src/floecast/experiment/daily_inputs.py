@@ -20,6 +20,7 @@ from floecast.io.readers import read_forcing, read_observations
 from floecast.io.run_folder import checksum
 from floecast.io.source import open_source
 from floecast.io.tracks import l2i_times, l2p_times
+from floecast.io.trial import lost_on
 from floecast.io.weather_files import times as weather_times
 from floecast.observation.errors import overlap_inflation
 from floecast.observation.observations import Observations, observations
@@ -113,8 +114,16 @@ class Inputs:
             )
             for use, names in patterns.items()
         }
-        wanted = {name for names in self._named.values() for name in names}
-        self._kept = {name: self._entry(name) for name in sorted(wanted)}
+        wanted = sorted({name for names in self._named.values() for name in names})
+        state = {name: self._state(name) for name in wanted}
+        new = [name for name in wanted if not self._remembers(name, state[name])]
+        lost = lost_on([self.data / name for name in new])
+        self._kept = {
+            name: self._entry(name, state[name], lost.get(self.data / name))
+            if name in new
+            else self._known[name]
+            for name in wanted
+        }
         self._save()
 
     @property
@@ -282,13 +291,21 @@ class Inputs:
                 for begin, end in entry["records"]:
                     yield begin, end, name
 
-    def _entry(self, name):
+    def _state(self, name):
+        """Size and time of change of a file."""
         stat = (self.data / name).stat()
-        now = {"bytes": stat.st_size, "changed": stat.st_mtime_ns}
+        return {"bytes": stat.st_size, "changed": stat.st_mtime_ns}
+
+    def _remembers(self, name, state):
         old = self._known.get(name)
-        if old is not None and all(old.get(key) == value for key, value in now.items()):
-            return old
-        now |= {"sha256": None, "product": None, "records": [], "fault": None}
+        return old is not None and all(old.get(key) == value for key, value in state.items())
+
+    def _entry(self, name, state, lost):
+        """What a new file holds, or what is wrong with it."""
+        now = state | {"sha256": None, "product": None, "records": [], "fault": None}
+        if lost is not None:
+            now["fault"] = f"{self.data / name}: {lost}; it is damaged: fetch it again"
+            return now
         try:
             with open_source(self.data / name) as source:
                 product = product_of(source)

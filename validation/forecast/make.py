@@ -2,8 +2,9 @@
 
     python validation/forecast/make.py --work DIR --past ARCHIVE
 
-Cycles En4DVar through three winter months, and from March to early August, in twins on arctic100,
-and forecasts ten days from every second analysis, below DIR; it can be interrupted and goes on.
+Cycles En4DVar through three winter months, and from March to early August, each in two twins on
+arctic100, and forecasts ten days from every second analysis, below DIR; it can be interrupted and
+goes on.
 ARCHIVE is the `archive.zarr` of years of the same simulator, which are the past of climatology and
 damped anomalies: `floecast simulate --preset arctic100 --years 10 --seed 11`. Writes README.md and
 forecast.png here.
@@ -16,21 +17,27 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import xarray as xr
 
 from floecast.assimilation_schema import assimilation_config
+from floecast.bench.emulator_scores import LEAST, band_ratio, bands
 from floecast.core.calendar import DAY, to_seconds
 from floecast.core.grid import Grid
+from floecast.core.variables import ICE_EDGE
 from floecast.experiment.assimilation import KEPT, assimilate
 from floecast.experiment.verify_files import verify_files
 from floecast.io.cf import to_dataset, write_netcdf
 from floecast.io.store import read_dataset
 from floecast.progress import progress_for
 from floecast.verification.scorecard import Scorecard
+from floecast.verification.spectra import power_spectrum, sea_boxes
 
 HERE = Path(__file__).parent
 SEASONS = {(1, 45, 1): "January to April", (3, 78, 5): "May to August"}
 """First month and number of the cycles, first month of the forecasts that are scored: in the melt
 season the members have seen thickness until the middle of April."""
+TRUTHS = (0, 1)
+"""Restart states that the truths begin from, a year each."""
 SETTINGS = ["forecast_every=2", "keep_forecasts=true"]
 SCORES = {
     ("concentration", "iiee"): ("ice edge, IIEE [1000 km²]", 0),
@@ -44,6 +51,8 @@ FACTORS[("drift", "vector_rmse")] = 1e3
 BASELINES = ("persistence", "damped anomaly persistence", "climatology", "past years")
 SPREAD = ("concentration", "ice_volume", "drift")
 LEADS = (1, 2, 3, 5, 7, 10)
+BOX = 16
+"""Side of the boxes of the spectra [cells]."""
 DAYS = range(1, 11)
 
 
@@ -53,26 +62,42 @@ def main():
     parser.add_argument("--work", required=True, type=Path, help="folder for runs and scores")
     parser.add_argument("--past", required=True, type=Path, help="archive.zarr of other years")
     given = parser.parse_args()
-    cards = {}
+    cards, sharp = {}, {}
     with progress_for(sys.stderr) as progress:
         past = past_files(given.past, given.work / "past")
         for (month, cycles, first), season in SEASONS.items():
-            settings = [f"twin.month={month}", f"cycles={cycles}", *SETTINGS]
-            config = assimilation_config(None, settings)
-            folder = assimilate(config, out=given.work / f"en4dvar_{month}", progress=progress)
             scores = given.work / f"scores_{month}"
+            settings = [f"twin.month={month}", f"cycles={cycles}", *SETTINGS]
+            files, truths = [], []
+            for year in TRUTHS:
+                config = assimilation_config(None, [*settings, f"twin.year={year}"])
+                out = given.work / f"en4dvar_{month}_{year}"
+                folder = assimilate(config, out=out, progress=progress)
+                files += sorted(folder.file("forecasts").glob("*.nc"))
+                truths.append(folder.file("truth.nc"))
+            files = [file for file in files if int(file.name[5:7]) >= first]
+            truth = given.work / f"truth_{month}.nc"
             if not (scores / "scorecard.json").is_file():
-                files = sorted(folder.file("forecasts").glob("*.nc"))
                 verify_files(
-                    [file for file in files if int(file.name[5:7]) >= first],
-                    folder.file("truth.nc"),
+                    files,
+                    joined(truths, truth),
                     past=past,
                     out=scores,
                     progress=progress,
                 )
             cards[season] = Scorecard.from_json(scores / "scorecard.json")
+            sharp[season] = power_ratios(files, truth)
     draw(cards, HERE / "forecast.png")
-    (HERE / "README.md").write_text("\n".join(page(cards, len(past))) + "\n", encoding="utf-8")
+    (HERE / "README.md").write_text(
+        "\n".join(page(cards, sharp, len(past))) + "\n", encoding="utf-8"
+    )
+
+
+def joined(files, path):
+    """One file of the truths of several years."""
+    parts = [read_dataset(file) for file in files]
+    write_netcdf(xr.concat(parts, "time", data_vars="minimal").sortby("time"), path)
+    return path
 
 
 def past_files(archive, folder):
@@ -112,7 +137,28 @@ def row(card, system, key, lead):
     return found[0] if found else None
 
 
-def page(cards, years):
+def power_ratios(files, truth):
+    """Power of the members of the analyses over that of the truth, by variable and band."""
+    grid, found = Grid.preset("arctic100"), {}
+    for variable in ("concentration", "ice_volume"):
+        told, true = [], []
+        with read_dataset(truth) as known:
+            for file in files:
+                with read_dataset(file) as data:
+                    now = known.sel(time=data["time"].values[0])
+                    members = data[variable].isel(time=0).values.astype(float)
+                cover, field = now["concentration"].values, now[variable].values.astype(float)
+                for row, column in sea_boxes(grid, BOX):
+                    box = (slice(row, row + BOX), slice(column, column + BOX))
+                    if np.all(cover[box] > ICE_EDGE) and np.std(field[box]) > LEAST[variable]:
+                        true.append(power_spectrum(field[box], spacing=grid.spacing).power)
+                        power = power_spectrum(members[:, *box], spacing=grid.spacing).power
+                        told.append(power)
+        found[variable] = len(true), band_ratio(np.array(told), np.array(true), BOX)
+    return found
+
+
+def page(cards, sharp, years):
     """The page, for a past of so many years."""
     dates = {
         season: row(card, "forecast", ("drift", "vector_rmse"), 1).n
@@ -122,7 +168,8 @@ def page(cards, years):
         "# Forecasts of ten days from En4DVar, in a twin",
         "",
         f"Made on {datetime.now(UTC):%Y-%m-%d} with `python validation/forecast/make.py --work DIR "
-        "--past ARCHIVE`. The truth is a run of the simulator on arctic100; 20 members of the "
+        f"--past ARCHIVE`. The truths are {len(TRUTHS)} runs of the simulator on arctic100 for "
+        "each season, in two years; 20 members of the "
         "emulator are corrected every two days by En4DVar, see `validation/twin`, and "
         "carried on for ten days from every second analysis, in weather whose error grows with "
         f"lead: {', '.join(f'{n} start dates from {season}' for season, n in dates.items())} (of "
@@ -142,7 +189,7 @@ def page(cards, years):
         lines += [f"## {season}", ""]
         for key, (name, digits) in SCORES.items():
             lines += table(card, key, name, digits)
-        lines += [*perfect(card), *spread_table(card)]
+        lines += [*perfect(card), *spread_table(card), *sharp_table(sharp[season])]
     return lines[:-1]
 
 
@@ -196,6 +243,21 @@ def spread_table(card):
                 "" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
             )
         lines.append(f"| {'1 day' if lead == 1 else f'{lead} days'} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def sharp_table(found):
+    """Power of the members of the analyses over that of the truth."""
+    side = Grid.preset("arctic100").spacing * BOX / 1e3
+    waves = [f"{side / np.mean(band + 1):.0f} km" for band in bands(BOX)]
+    lines = [
+        f"| power of the members of the analysis over the truth | {' | '.join(waves)} |",
+        "|" + "---|" * (1 + len(waves)),
+    ]
+    for variable, (count, ratios) in found.items():
+        cells = [f"{one:.2f}" for one in ratios]
+        name = f"{variable.replace('_', ' ')}, {count} boxes of {side:.0f} km"
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return [*lines, ""]
 
 

@@ -1,6 +1,6 @@
 """Assimilation methods in twins; writes README.md and the figures of this folder.
 
-    python validation/twin/make.py --work DIR
+    python validation/twin/make.py --work DIR [--twin PRESET MONTH CYCLES [METHOD...]]...
 
 Twins that DIR holds are read, others are made; an interrupted command goes on. Each of
 ``PRESET_MONTH`` in DIR is one twin, as `floecast bench twin --work` leaves it.
@@ -8,6 +8,7 @@ Twins that DIR holds are read, others are made; an interrupted command goes on. 
 
 import argparse
 import sys
+from calendar import month_name
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,7 +35,12 @@ NAMES = {
 COLOURS = dict(
     zip(NAMES, ("0.5", "tab:blue", "tab:brown", "tab:green", "tab:purple", "tab:red"), strict=True)
 )
-MONTHS = {1: "January", 5: "May", 9: "September"}
+TWINS = (
+    ("arctic100", 1, 45, *NAMES),
+    ("arctic100", 3, 60, *NAMES),
+    ("arctic50", 1, 30, "free_run", "letkf", "en4dvar"),
+)
+"""Preset, month, cycles of two days, methods."""
 SHOWN = {
     "thickness": "thickness [m]",
     "ice_volume": "ice volume [m]",
@@ -46,27 +52,31 @@ def main():
     """Cycle, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--work", required=True, type=Path, help="folder for the runs")
-    parser.add_argument("--preset", default="arctic100")
     parser.add_argument(
         "--twin",
         nargs="+",
         action="append",
-        help="month it begins in and its methods, or all; of months 1 and 5 if left out",
+        help="preset, month it begins in, number of cycles and methods (all if left out)",
     )
-    parser.add_argument("--cycles", type=int, default=45)
     parser.add_argument("--members", type=int, default=20)
     given = parser.parse_args()
+    twins = [(one[0], int(one[1]), int(one[2]), *one[3:]) for one in given.twin or TWINS]
     parts = []
     with progress_for(sys.stderr) as progress:
-        for first, *methods in given.twin or [["1"], ["5"]]:
-            month, methods = int(first), methods or bench.METHODS
-            work = given.work / f"{given.preset}_{month}"
+        for preset, month, cycles, *methods in twins:
+            name = f"{preset}_{month}"
             told = bench.cycled(
-                given.preset, work, given.cycles, month, given.members, progress, methods
+                preset,
+                given.work / name,
+                cycles,
+                month,
+                given.members,
+                progress,
+                methods or bench.METHODS,
             )
-            figure = f"{given.preset}_{month}.png"
-            draw(told, HERE / figure)
-            parts += section(told, given, month, figure)
+            draw(told, HERE / f"{name}.png")
+            start = month_name[month]
+            parts += section(told, f"{preset}, {2 * cycles} days from {start} on", f"{name}.png")
     (HERE / "README.md").write_text("\n".join([*head(given), *parts, ""]), encoding="utf-8")
 
 
@@ -114,37 +124,35 @@ def head(given):
         "```",
         " ".join(
             [
-                f"python validation/twin/make.py --work DIR --preset {given.preset} "
-                f"--cycles {given.cycles} --members {given.members}",
+                "python validation/twin/make.py --work DIR",
                 *(f"--twin {' '.join(one)}" for one in given.twin or ()),
             ]
         ),
         "```",
         "",
-        f"Truth: the simulator (BBM, Winton, WENO5) on {given.preset} in weather of the test "
-        "split. The methods do not know it: they carry "
-        f"{given.members} members of the emulator, begun from other years at the same date with "
-        "likely errors, each in weather with the error of an analysis of its own, and a forecast's "
-        "after the last window. Windows of two days. Observed are the daily concentration of every "
-        "cell (footprint 50 km, error 5 to 15 %, clipped to 0..1) and, from mid October to mid "
-        "April, the thickness below the tracks of CryoSat-2 (error 0.3 m). All methods get the "
-        "same observations, members and weather; the members of all variational methods stand "
-        "about the analysis with the anomalies of the LETKF. Errors of concentration are taken as "
-        "uncorrelated with those of other variables, but in 4DEnVar. The error of an observed "
-        "concentration is that of the value which is likely, given the background. Means leave "
-        "out the first fifth of the cycles; intervals (95 %) by blocks of paired cycles, which "
-        "hold for this truth alone: one weather, one season.",
+        "Truth: the simulator (BBM, Winton, WENO5) in weather of the test split. The methods do "
+        f"not know it: they carry {given.members} members of the emulator, begun from other years "
+        "at the same date with likely errors, each in weather with the error of an analysis of its "
+        "own, and a forecast's after the last window. Windows of two days. Observed are the daily "
+        "concentration of every cell (footprint 50 km, error 5 to 15 %, clipped to 0..1) and, from "
+        "mid October to mid April, the thickness below the tracks of CryoSat-2 (error 0.3 m). All "
+        "methods get the same observations, members and weather; the members of all variational "
+        "methods stand about the analysis with the anomalies of the LETKF. Errors of concentration "
+        "are taken as uncorrelated with those of other variables, but in 4DEnVar. The error of an "
+        "observed concentration is that of the value which is likely, given the background. Means "
+        "leave out the first fifth of the cycles; intervals (95 %) by blocks of paired cycles, "
+        "which hold for this truth alone: one weather, one season.",
         "",
         f"{on['cores']} cores ({on['cpu']}), jax {on['jax']}.",
         "",
     ]
 
 
-def section(told, given, month, figure):
+def section(told, title, figure):
     """Tables of a twin."""
     free, free_forecasts = told["free_run"]
     lines = [
-        f"## {given.preset}, {2 * given.cycles} days from {MONTHS.get(month, month)} on",
+        f"## {title}",
         "",
         f"![errors by day and lead]({figure})",
         "",
@@ -198,7 +206,15 @@ def section(told, given, month, figure):
     twice = np.mean([one["twice_cost_over_observations"] for one in costs])
     status = [row["status"] for row in told["en4dvar"][0]]
     members = min(row["analysis"]["members"] for row in told["en4dvar"][0])
+    ratios = [
+        f"{kind} {estimated(told['en4dvar'][0], kind):.2f}"
+        for kind in ("concentration", "thickness")
+        if any(kind in row["innovations"] for row in told["en4dvar"][0])
+    ]
     lines += [
+        "",
+        "Observation error estimated after Desroziers over the one assumed, En4DVar: "
+        f"{', '.join(ratios)}.",
         "",
         f"En4DVar: 2J/p {twice:.2f}; status of the cycles "
         f"{ {number: status.count(number) for number in sorted(set(status))} } (0 converged, 4 "
@@ -206,6 +222,17 @@ def section(told, given, month, figure):
         "",
     ]
     return lines
+
+
+def estimated(cycles, kind):
+    """Standard error of a kind of observations estimated from the cycles over that assumed."""
+    rows = [one["innovations"][kind] for one in bench.settled(cycles) if kind in one["innovations"]]
+    counts = [row["count"] for row in rows]
+    found, assumed = (
+        np.average([row[name] for row in rows], weights=counts)
+        for name in ("observation_variance", "assumed_observation_variance")
+    )
+    return np.sqrt(found / assumed)
 
 
 def rivals(told):

@@ -124,6 +124,20 @@ def test_mean_and_spread_of_earlier_forecasts_do(files, tmp_path):
         calibrated(files, tmp_path / "e.nc", earlier=[tmp_path / "bare.nc"])
 
 
+def test_packed_percents_become_fractions(files, tmp_path):
+    with xr.open_dataset(files.now) as raw:
+        percent = raw.load()
+    percent["concentration"] = 100 * percent.concentration
+    percent.concentration.attrs["units"] = "%"
+    percent.concentration.encoding = {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -1}
+    percent.to_netcdf(tmp_path / "percent.nc")
+    _, made = calibrated(files, tmp_path / "c.nc", forecast=tmp_path / "percent.nc")
+    _, same = calibrated(files, tmp_path / "d.nc")
+    assert made.concentration.attrs["units"] == "1"
+    # A cell at the border of two classes may change over by the rounding of the packed values.
+    assert np.abs(made.concentration - same.concentration).mean() < 1e-4
+
+
 def test_nothing_of_the_future_is_used(files, tmp_path):
     _, made = calibrated(files, tmp_path / "c.nc")
     later = forecast(tmp_path / "later.nc", NOW + 7 * DAY)
@@ -157,6 +171,8 @@ def test_the_order_of_members_stays(files, tmp_path):
         ({"out": "c.zarr"}, r"ends in \.nc"),
         ({"observed": "early.nc"}, "no concentration was observed within 12 hours"),
         ({"observed": "twice"}, "two observed fields"),
+        ({"earlier": "twice"}, "the start .* of "),
+        ({"out": "file.txt/c.nc"}, "no folder that can be written to"),
         ({"forecast": "pair.nc"}, "fewer than 3 members"),
         ({"forecast": "late.nc"}, "no field at its start"),
         ({"forecast": "volume.nc"}, "no concentration"),
@@ -165,6 +181,7 @@ def test_the_order_of_members_stays(files, tmp_path):
 def test_refusals(files, tmp_path, change, words):
     times = NOW + DAY * LEADS
     field = truth(times / DAY)
+    (tmp_path / "file.txt").write_text("a file")
     write(tmp_path / "pair.nc", times, 2, NOW, concentration=np.stack(2 * [field]))
     write(tmp_path / "volume.nc", times, None, NOW, ice_volume=field)
     write(tmp_path / "late.nc", times + DAY, 6, NOW, concentration=np.stack(6 * [field]))
@@ -175,7 +192,7 @@ def test_refusals(files, tmp_path, change, words):
         if name == "out":
             out = files.now if value == "now.nc" else tmp_path / value
         elif value == "twice":
-            given[name] = [files.observed, files.observed]
+            given[name] = 2 * (files.earlier if name == "earlier" else [files.observed])
         elif name == "observed":
             given[name] = [tmp_path / value]
         else:

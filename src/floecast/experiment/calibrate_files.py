@@ -1,5 +1,6 @@
 """Calibrate a forecast in a file by earlier ones and by what was observed after them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from floecast.core.calendar import DAY, HOUR, iso
 from floecast.core.errors import InputError
 from floecast.forecast import calibration as calibrating
+from floecast.io.cf import FILL
 from floecast.io.scored_fields import FieldFile
 from floecast.io.store import read_dataset, values_of, write_netcdf
 from floecast.progress import Silent
@@ -56,10 +58,11 @@ def calibrate_files(forecast, earlier, observed, *, out, progress=None):
         raise InputError(f"{out}: expected a file that ends in .nc")
     if any(out.exists() and out.samefile(one) for one in (forecast, *earlier, *observed)):
         raise InputError(f"{out} is one of the files to read; choose another --out")
+    there = next(one for one in out.absolute().parents if one.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise InputError(f"{there} is no folder that can be written to; choose another --out")
     target = _Forecast(forecast)
-    past = [one for one in map(_Forecast, earlier) if one.start < target.start]
-    for one in past:
-        one.file.check_same_place(target.file)
+    past = _by_start(earlier, target)
     record = _Record(observed, target.file, target.start)
     if record.at(target.start) is None:
         raise InputError(
@@ -90,6 +93,17 @@ def calibrate_files(forecast, earlier, observed, *, out, progress=None):
         "members": members.shape[1],
         "leads": told,
     }
+
+
+def _by_start(paths, target):
+    """Forecasts that begin before another, each start once."""
+    found = {}
+    for one in map(_Forecast, paths):
+        one.file.check_same_place(target.file)
+        if one.start in found:
+            one.file.refuse(f"the start {iso(one.start)} of {found[one.start].file.path}")
+        found[one.start] = one
+    return [one for start, one in sorted(found.items()) if start < target.start]
 
 
 class _Forecast:
@@ -219,6 +233,9 @@ def _write(path, file, values, out):
         made = data[[name, *_mapping(data[name])]].load()
     ordered = made[name].transpose(*dims, "time", "y", "x")
     made[name] = ordered.copy(data=values)
+    kept = {key: one for key, one in made[name].encoding.items() if key == "grid_mapping"}
+    made[name].encoding = {"_FillValue": FILL, **kept}
+    made[name].attrs["units"] = "1"
     made[name].attrs["comment"] = "calibrated by earlier forecasts and what was observed"
     made.attrs["title"] = "Sea-ice ensemble forecast, calibrated members"
     out.parent.mkdir(parents=True, exist_ok=True)

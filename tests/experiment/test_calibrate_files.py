@@ -124,6 +124,16 @@ def test_mean_and_spread_of_earlier_forecasts_do(files, tmp_path):
         calibrated(files, tmp_path / "e.nc", earlier=[tmp_path / "bare.nc"])
 
 
+def test_members_that_failed_are_left_out(files, tmp_path):
+    with xr.open_dataset(files.now) as raw:
+        failed = raw.load()
+    failed.concentration[2, 1:] = np.nan
+    write_netcdf(failed, tmp_path / "failed.nc")
+    told, made = calibrated(files, tmp_path / "c.nc", forecast=tmp_path / "failed.nc")
+    assert told["members"] == made.sizes["realization"] == 5
+    assert np.isfinite(made.concentration).all()
+
+
 def test_packed_percents_become_fractions(files, tmp_path):
     with xr.open_dataset(files.now) as raw:
         percent = raw.load()
@@ -174,6 +184,7 @@ def test_the_order_of_members_stays(files, tmp_path):
         ({"earlier": "twice"}, "the start .* of "),
         ({"out": "file.txt/c.nc"}, "no folder that can be written to"),
         ({"forecast": "pair.nc"}, "fewer than 3 members"),
+        ({"forecast": "single.nc"}, "concentration without members"),
         ({"forecast": "late.nc"}, "no field at its start"),
         ({"forecast": "volume.nc"}, "no concentration"),
     ],
@@ -181,6 +192,14 @@ def test_the_order_of_members_stays(files, tmp_path):
 def test_refusals(files, tmp_path, change, words):
     times = NOW + DAY * LEADS
     field = truth(times / DAY)
+    write(
+        tmp_path / "single.nc",
+        times,
+        None,
+        NOW,
+        concentration=field,
+        concentration_spread=0 * field,
+    )
     (tmp_path / "file.txt").write_text("a file")
     write(tmp_path / "pair.nc", times, 2, NOW, concentration=np.stack(2 * [field]))
     write(tmp_path / "volume.nc", times, None, NOW, ice_volume=field)

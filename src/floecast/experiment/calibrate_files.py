@@ -70,8 +70,8 @@ def calibrate_files(forecast, earlier, observed, *, out, progress=None):
             f"{forecast}, {iso(target.start)}"
         )
     members = target.file.series(_NAME)
-    if members.ndim != 4 or members.shape[1] < _LEAST_MEMBERS:
-        target.file.refuse(f"fewer than {_LEAST_MEMBERS} members of {_NAME}")
+    if members.ndim != 4:
+        target.file.refuse(f"{_NAME} without members, which are what is calibrated")
     sea = np.isfinite(members).all(axis=(0, 1))
     progress.stage("calibration", "begun")
     fields, told = [], []
@@ -119,6 +119,8 @@ class _Forecast:
         fields = self.file.series(_NAME)
         if fields.ndim == 3:
             self._mean, self._spread = fields, self._spread_beside()
+        elif fields.shape[1] < _LEAST_MEMBERS:
+            self.file.refuse(f"fewer than {_LEAST_MEMBERS} members of {_NAME}")
         else:
             self._mean, self._spread = fields.mean(axis=1), fields.std(axis=1, ddof=1)
 
@@ -230,7 +232,9 @@ def _write(path, file, values, out):
     name = file.names[_NAME]
     with read_dataset(path) as data:
         dims = [dim for dim in data[name].dims if dim not in ("time", "y", "x")]
-        made = data[[name, *_mapping(data[name])]].load()
+        made = data[[name, *_mapping(data[name])]]
+        # Members that failed on the way are not among the values.
+        made = made.isel({dims[0]: slice(len(values))}).load()
     ordered = made[name].transpose(*dims, "time", "y", "x")
     made[name] = ordered.copy(data=values)
     kept = {key: one for key, one in made[name].encoding.items() if key == "grid_mapping"}
